@@ -1,0 +1,1 @@
+"""Networks, the layers they are made of, and the registry that names them."""

@@ -1,0 +1,1 @@
+"""Layers derived from first principles, a layer a file."""

@@ -1,0 +1,188 @@
+"""From a name in params.yaml to a network and what it declares."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from models.task import Objective, Task
+
+    Factory = Callable[[Task], nn.Module]
+
+__all__ = [
+    "Network",
+    "check_name",
+    "declare",
+    "infeasible",
+    "module_of",
+    "names",
+    "network",
+    "stochastic",
+]
+
+# Modules are named, not imported: torch takes seconds, and most stages need only the name.
+_REGISTERED: Final = {"mlp": "models.mlp", "conv": "models.conv", "lenet": "models.lenet"}
+_FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_DECLARATION: Final = "__batchscope__"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and what it declares.
+
+    Attributes:
+        name: As in params.yaml.
+        factory: Makes the module for a task; its parameters follow torch's global generator.
+        objective: How outputs are scored, example by example.
+        couples_examples: Whether one example's output depends on its batch (BatchNorm).
+        stochastic: Whether forward draws random numbers in training (dropout).
+    """
+
+    name: str
+    factory: Factory
+    objective: Objective
+    couples_examples: bool
+    stochastic: bool
+
+
+@dataclass(frozen=True)
+class _Declaration:
+    objective: Objective
+    couples_examples: bool
+    stochastic: bool
+
+
+def declare(
+    *, objective: Objective, couples_examples: bool = False, stochastic: bool = False
+) -> Callable[[Factory], Factory]:
+    """Attach to a factory what its network declares; without it, a plain classifier is assumed.
+
+    Args:
+        objective: How outputs are scored, example by example.
+        couples_examples: Whether one example's output depends on its batch.
+        stochastic: Whether forward draws random numbers in training; such networks train solo.
+
+    Returns:
+        A decorator that returns the factory unchanged but for the declaration.
+    """
+
+    def attach(factory: Factory) -> Factory:
+        setattr(factory, _DECLARATION, _Declaration(objective, couples_examples, stochastic))
+        return factory
+
+    return attach
+
+
+def names() -> tuple[str, ...]:
+    """Registered names, sorted."""
+    return tuple(sorted(_REGISTERED))
+
+
+def module_of(name: str) -> str:
+    """Dotted name of the module that defines a network; its source is in the fingerprint."""
+    check_name(name)
+    return _REGISTERED.get(name) or name.partition(":")[0]
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is neither registered nor an importable ``package.module:factory``.
+
+    Args:
+        name: As in params.yaml.
+
+    Raises:
+        ValueError: With what is wrong and the remedy. The factory itself is looked up only when
+            the network is made.
+    """
+    if name in _REGISTERED:
+        return
+    if not _FACTORY.fullmatch(name):
+        close = difflib.get_close_matches(name, _REGISTERED, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(names())}"
+        raise ValueError(
+            f"{name!r} is no registered network; {hint} Or give package.module:factory"
+        )
+    module = name.partition(":")[0]
+    try:
+        found = importlib.util.find_spec(module)
+    except Exception as problem:  # importing a user's packages may raise anything
+        raise ValueError(
+            f"module {module!r} of network {name!r} is not importable ({problem}); "
+            "check the name and the module"
+        ) from problem
+    if found is None:
+        raise ValueError(f"module {module!r} of network {name!r} does not exist; check the name")
+
+
+def network(name: str) -> Network:
+    """Import a network by name.
+
+    Args:
+        name: As in params.yaml.
+
+    Returns:
+        The network with its declaration.
+
+    Raises:
+        ValueError: If there is no such network, or its module lacks the factory.
+    """
+    module, attribute = module_of(name), name.rpartition(":")[2]
+    factory = cast("Factory | None", getattr(importlib.import_module(module), attribute, None))
+    if factory is None:
+        raise ValueError(f"module {module!r} has no factory {attribute!r}; check models: {name}")
+    declared = getattr(factory, _DECLARATION, None) or _plain_classifier()
+    return Network(
+        name, factory, declared.objective, declared.couples_examples, declared.stochastic
+    )
+
+
+def infeasible(name: str, task: Task, batch_size: int) -> str:
+    """Why a network cannot train at a batch size, or "" where it can.
+
+    BatchNorm on 1×1 maps has no variance to divide by when the batch is a single example. A
+    registered network that doesn't couple examples is feasible at any batch size, unasked; any
+    other makes one forward pass in training mode at batch size 1.
+
+    Args:
+        name: As in params.yaml.
+        task: Sizes of the input and output.
+        batch_size: Examples per step.
+
+    Returns:
+        The network's own complaint, or "".
+    """
+    if batch_size > 1 or name in _REGISTERED:
+        return ""
+    import torch
+
+    images = torch.zeros(batch_size, task.channels, task.height, task.width)
+    # A forward pass may draw (dropout); the generator it draws from is the caller's.
+    with torch.random.fork_rng(devices=[]), torch.no_grad():  # pyright: ignore[reportUnknownMemberType]
+        try:
+            network(name).factory(task).train()(images)
+        except ValueError as problem:
+            return str(problem)
+    return ""
+
+
+def stochastic(name: str) -> bool:
+    """Whether a network's forward draws random numbers in training; none of the registered does.
+
+    Args:
+        name: As in params.yaml.
+    """
+    return name not in _REGISTERED and network(name).stochastic
+
+
+def _plain_classifier() -> _Declaration:
+    from models.task import CLASSIFICATION
+
+    return _Declaration(CLASSIFICATION, couples_examples=False, stochastic=False)

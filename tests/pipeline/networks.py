@@ -1,0 +1,75 @@
+"""Networks that only tests train, named as users name theirs: tests.pipeline.networks:factory."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from models.registry import declare
+from models.task import CLASSIFICATION, Task
+
+
+@declare(objective=CLASSIFICATION, couples_examples=True)
+def batch_norm(task: Task) -> nn.Module:
+    """A CNN whose last maps are 1×1 and batch-normalised: infeasible at batch size 1."""
+    return nn.Sequential(
+        nn.Conv2d(task.channels, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.BatchNorm2d(4),
+        nn.Flatten(),
+        nn.Linear(4, task.classes),
+    )
+
+
+def linear(task: Task) -> nn.Module:
+    """Softmax regression."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(task.pixels, task.classes))
+
+
+@declare(objective=CLASSIFICATION, stochastic=True)
+def dropout(task: Task) -> nn.Module:
+    """An MLP with dropout."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(task.pixels, 16),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(16, task.classes),
+    )
+
+
+class _Explosive(nn.Module):
+    def __init__(self, task: Task, error: type[Exception]) -> None:
+        super().__init__()
+        self.read_out = nn.Linear(task.pixels, task.classes)
+        self.error = error
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            raise self.error("as the test wants it")
+        return self.read_out(images.flatten(1))
+
+
+def faulty(task: Task) -> nn.Module:
+    """Breaks in the first training step."""
+    return _Explosive(task, ArithmeticError)
+
+
+def hungry(task: Task) -> nn.Module:
+    """Runs out of memory in the first training step."""
+    return _Explosive(task, torch.OutOfMemoryError)
+
+
+def deadly(task: Task) -> nn.Module:
+    """Kills the process that makes it, as often as the file named by DEADLY_LIVES has bytes."""
+    lives = Path(os.environ["DEADLY_LIVES"])
+    if left := lives.read_bytes():
+        lives.write_bytes(left[1:])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return linear(task)
