@@ -1,0 +1,1 @@
+"""The pipeline of a study: settings, data, training, ledger, analysis and report."""

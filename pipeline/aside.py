@@ -1,0 +1,51 @@
+"""Files and folders that appear whole or not at all: written aside, synced, then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+__all__ = ["folder_aside", "write_aside"]
+
+
+def write_aside(path: Path, content: bytes) -> None:
+    """Write a file so that ``path`` never holds part of it; folders above are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+@contextmanager
+def folder_aside(folder: Path) -> Generator[Path]:
+    """Replace a folder by one that is filled aside.
+
+    Args:
+        folder: What to replace or make; folders above are made.
+
+    Yields:
+        An empty sibling folder. It becomes ``folder`` when the block ends, and goes when it fails.
+    """
+    partial = folder.with_name(f".{folder.name}.partial")
+    replaced = folder.with_name(f".{folder.name}.replaced")
+    for remnant in (partial, replaced):  # of a run that was killed
+        shutil.rmtree(remnant, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    if folder.exists():
+        folder.rename(replaced)
+    partial.rename(folder)
+    shutil.rmtree(replaced, ignore_errors=True)

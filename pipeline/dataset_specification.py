@@ -1,0 +1,68 @@
+"""What a data set declares about itself, and the raw examples that reading it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from models.shape import Task
+
+__all__ = ["DatasetSpecification", "RawData"]
+
+
+@dataclass(frozen=True, eq=False)
+class RawData:
+    """All examples of a data set, before any split.
+
+    Attributes:
+        images: Pixels as stored, [N, C, H, W] uint8.
+        labels: Class of every image, [N] int64, counted from 0.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise ValueError(
+                f"images are {self.images.dtype} {self.images.shape}; give uint8 [N, C, H, W]"
+            )
+        if self.labels.dtype != np.int64 or self.labels.shape != self.images.shape[:1]:
+            raise ValueError(
+                f"labels are {self.labels.dtype} {self.labels.shape} for {len(self.images)} "
+                "images; give one int64 for each image"
+            )
+        if not self.labels.size or self.labels.min() < 0:
+            raise ValueError("labels must be there and count from 0; number the classes 0, 1, ...")
+
+
+@dataclass(frozen=True)
+class DatasetSpecification:
+    """A data set of the registry.
+
+    Attributes:
+        name: As in params.yaml.
+        task: Sizes of its images and number of classes; None where only reading shows them.
+        examples: Number of examples N; None where only reading shows it.
+        licence: Under which terms it may be used.
+        citation: Where it comes from, as a report should cite it.
+        fetch: Puts verified raw files into a folder, and does nothing where they are already there.
+            A ValueError names file and remedy.
+        read: Verifies those files and parses them. A ValueError names file and remedy.
+    """
+
+    name: str
+    task: Task | None
+    examples: int | None
+    licence: str
+    citation: str
+    fetch: Callable[[Path], None]
+    read: Callable[[Path], RawData]

@@ -1,0 +1,112 @@
+"""The manifest of a prepared data set: what it was made from, and the SHA-256 of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from models.shape import Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Manifest", "read_manifest", "verified_bytes", "write_manifest"]
+
+_FILE: Final = "manifest.json"
+_REMEDY: Final = "run the prepare stage again (dvc repro --force prepare)"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a prepared data set is.
+
+    Attributes:
+        dataset: Name of the data set.
+        task: Sizes of its images and number of classes.
+        split_seed: Seed of the split.
+        validation_fraction: Share of all examples that was asked for.
+        test_fraction: Share of all examples that was asked for.
+        train_examples: Examples in the training split.
+        validation_examples: Examples in the validation split.
+        test_examples: Examples in the test split.
+        mean: Mean of every channel over the training split, in raw units.
+        std: Standard deviation of every channel over the training split, in raw units.
+        files: SHA-256 of every other file, by name.
+    """
+
+    dataset: str
+    task: Task
+    split_seed: int
+    validation_fraction: float
+    test_fraction: float
+    train_examples: int
+    validation_examples: int
+    test_examples: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    files: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything in the manifest, and so of all files, in hexadecimal."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest, with its digest, beside the files it lists."""
+    content = {"digest": manifest.digest, **asdict(manifest)}
+    (folder / _FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and verify the manifest alone; the arrays are not touched.
+
+    Args:
+        folder: Of a prepared data set.
+
+    Returns:
+        The manifest, whose digest is the one that was written.
+
+    Raises:
+        ValueError: If it is missing, was changed or cut short; names file and remedy.
+    """
+    path = folder / _FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        digest = content.pop("digest")
+        content["task"] = Task(**content["task"])
+        for statistic in ("mean", "std"):
+            content[statistic] = tuple(content[statistic])
+        manifest = Manifest(**content)
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing; {_REMEDY}") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a whole manifest ({error!r}); {_REMEDY}") from None
+    if manifest.digest != digest:
+        raise ValueError(f"{path} was changed (its digest differs); {_REMEDY}")
+    return manifest
+
+
+def verified_bytes(path: Path, sha256: str) -> bytes:
+    """Content of a listed file.
+
+    Args:
+        path: The file.
+        sha256: What the manifest says of it.
+
+    Returns:
+        All of its bytes.
+
+    Raises:
+        ValueError: If it is missing, was changed or cut short; names file and remedy.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing; {_REMEDY}") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(f"{path} was changed or cut short (its SHA-256 differs); {_REMEDY}")
+    return content

@@ -1,0 +1,70 @@
+"""Settings against what is registered: data sets with their sizes, and networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from models.registry import check_name
+from pipeline.batch_sizes import batch_size_conflicts
+from pipeline.datasets import specification
+from pipeline.settings_problems import Problem, written
+from pipeline.splits import split_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sized
+
+    from pipeline.conflicts import Keys
+    from pipeline.settings import Settings
+
+__all__ = ["misfits", "unregistered"]
+
+
+def misfits(settings: Settings) -> Iterator[Problem]:
+    """Settings that don't fit the data set, where its size is known before it is read.
+
+    Args:
+        settings: Right by themselves; the name of the data set need not be registered.
+
+    Yields:
+        One problem for each empty split, and for each batch size above the training split.
+    """
+    data = settings.data
+    try:
+        examples = specification(data.dataset).examples
+    except ValueError:
+        return
+    if examples is None:
+        return
+    sizes = split_sizes(examples, data.validation_fraction, data.test_fraction)
+    for split in ("train", "validation", "test"):
+        if not getattr(sizes, split):
+            key = "validation_fraction" if split == "train" else f"{split}_fraction"
+            change = "smaller" if split == "train" else "larger"
+            message = (
+                f"it leaves none of {examples} examples for the {split} split; make it {change}"
+            )
+            yield Problem(("data", key), message)
+    for conflict in batch_size_conflicts(settings, sizes.train):
+        yield Problem(*conflict)
+
+
+def unregistered(tree: object) -> Iterator[Problem]:
+    """Names of data sets and networks that nothing answers to.
+
+    Args:
+        tree: The settings as plain dicts, lists and scalars, right or not.
+
+    Yields:
+        One problem for each name.
+    """
+    checks: dict[Keys, Callable[[str], object]] = {("data", "dataset"): specification}
+    place, models = written(("models",), tree)
+    if place and isinstance(models, list):
+        checks |= {("models", index): check_name for index in range(len(cast("Sized", models)))}
+    for keys, check in checks.items():
+        place, name = written(keys, tree)
+        if place == keys and isinstance(name, str):
+            try:
+                check(name)
+            except ValueError as error:
+                yield Problem(keys, str(error))

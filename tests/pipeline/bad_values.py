@@ -1,0 +1,217 @@
+"""Ways to get one value or key of params.yaml wrong, and how each is refused."""
+
+from __future__ import annotations
+
+__all__ = ["BAD_VALUES"]
+
+# What is edited, what it becomes, and what the one line of the refusal says after its number. The
+# number must be that of the last line of the edit.
+BAD_VALUES = {
+    "dataset unknown": (
+        "dataset: digits ",
+        "dataset: digit ",
+        "data.dataset is digit: 'digit' is no registered data set; did you mean digits?",
+    ),
+    "dataset a number": (
+        "dataset: digits ",
+        "dataset: 64 ",
+        "data.dataset is 64: it must be text; put it in quotes",
+    ),
+    "seed negative": (
+        "split_seed: 0 ",
+        "split_seed: -1 ",
+        "data.split_seed is -1: it must be a whole number at least 0 and below 2147483648; "
+        "write 64, for example",
+    ),
+    "seed a float": (
+        "split_seed: 0 ",
+        "split_seed: 3.0 ",
+        "data.split_seed is 3.0: it must be a whole number at least 0 and below 2147483648; "
+        "write 3",
+    ),
+    "fraction too large": (
+        "test_fraction: 0.125",
+        "test_fraction: 12.5",
+        "data.test_fraction is 12.5: it must be a finite number above 0 and below 1; "
+        "write 0.1, for example",
+    ),
+    "fractions leave nothing": (
+        "test_fraction: 0.125",
+        "test_fraction: 0.9",
+        "data.test_fraction is 0.9: with validation_fraction 0.125 it leaves nothing to train on; "
+        "make their sum less than 1",
+    ),
+    "a split is empty": (
+        "test_fraction: 0.125",
+        "test_fraction: 0.0001",
+        "data.test_fraction is 0.0001: it leaves none of 1797 examples for the test split; "
+        "make it larger",
+    ),
+    "no list of models": (
+        "models: [mlp, conv, lenet]",
+        "models: mlp",
+        "models is mlp: it must be a list, not empty, each entry text; write [mlp], for example",
+    ),
+    "no models": (
+        "models: [mlp, conv, lenet]",
+        "models: []",
+        "models is []: it must be a list, not empty, each entry text; write [mlp], for example",
+    ),
+    "model unknown": (
+        "models: [mlp, conv, lenet]",
+        "models: [mlp, convv]",
+        "models[1] is convv: 'convv' is no registered network; did you mean conv?",
+    ),
+    "model a number": (
+        "models: [mlp, conv, lenet]",
+        "models: [3]",
+        "models[0] is 3: it must be text; put it in quotes",
+    ),
+    "model twice": (
+        "models: [mlp, conv, lenet]",
+        "models: [mlp, conv, mlp]",
+        "models[2] is mlp: models holds mlp twice; remove one",
+    ),
+    "batch size quoted": (
+        "[1, 4, 16, 64, 256, full]",
+        '[1, "4", 64]',
+        'sweep.batch_sizes[1] is "4": it must be a whole number at least 1 or full; '
+        "remove the quotes",
+    ),
+    "batch size true": (
+        "[1, 4, 16, 64, 256, full]",
+        "[true, 64]",
+        "sweep.batch_sizes[0] is true: it must be a whole number at least 1 or full; "
+        "write full, for example",
+    ),
+    "batch size zero": (
+        "[1, 4, 16, 64, 256, full]",
+        "[0, 64]",
+        "sweep.batch_sizes[0] is 0: it must be a whole number at least 1 or full",
+    ),
+    "batch size misspelt": (
+        "[1, 4, 16, 64, 256, full]",
+        "[64, ful]",
+        "sweep.batch_sizes[1] is ful: it must be a whole number at least 1 or full; "
+        "did you mean full?",
+    ),
+    "batch size larger than the training split": (
+        "[1, 4, 16, 64, 256, full]",
+        "[64, 1348]",
+        "sweep.batch_sizes[1] is 1348: the training split has 1347 examples; write full for all",
+    ),
+    "full in numbers beside full": (
+        "[1, 4, 16, 64, 256, full]",
+        "[64, 1347, full]",
+        "sweep.batch_sizes[1] is 1347: full is 1347 too, the training split; remove one",
+    ),
+    "box empty": (
+        "low: 0.003 ",
+        "low: 10.0 ",
+        "sweep.learning_rates.low is 10.0: high is 10, an empty box; make low < high",
+    ),
+    "learning rate zero": (
+        "low: 0.003 ",
+        "low: 0 ",
+        "sweep.learning_rates.low is 0: it must be a finite number above 0; write 0.1, for example",
+    ),
+    "learning rate infinite": (
+        "high: 10.0 ",
+        "high: .inf ",
+        "sweep.learning_rates.high is .inf: it must be a finite number above 0; write 0.1",
+    ),
+    "goal above 1": (
+        "levels: [0.10, 0.07, 0.05]",
+        "levels: [0.10, 5]",
+        "sweep.goals.levels[1] is 5: an error is a share of examples in (0, 1); write 0.05 for 5 %",
+    ),
+    "quantity misspelt": (
+        "quantity: error ",
+        "quantity: los ",
+        "sweep.goals.quantity is los: it must be error or loss; did you mean loss?",
+    ),
+    "race too short": (
+        "race: 4.0 ",
+        "race: 0.5 ",
+        "sweep.race is 0.5: it must be a finite number at least 1 or off; write off, for example",
+    ),
+    "race null": (
+        "race: 4.0 ",
+        "race: ",
+        "sweep.race is empty: it must be a finite number at least 1 or off; write off, for example",
+    ),
+    "optimiser unknown": (
+        "optimiser: sgd ",
+        "optimiser: lion ",
+        "training.optimiser is lion: it must be sgd; write sgd",
+    ),
+    "nesterov without momentum": (
+        "nesterov: false",
+        "nesterov: true",
+        "training.nesterov is true: momentum is 0 and cannot look ahead; set momentum above 0 or "
+        "nesterov to false",
+    ),
+    "yes is text": (
+        "mlflow: true ",
+        "mlflow: yes ",
+        "tracking.mlflow is yes: it must be true or false; write false, for example",
+    ),
+    "override of a stranger": (
+        "overrides: {} ",
+        "overrides: {resnet: 8} ",
+        "training.kernel.overrides.resnet is 8: models lacks this one; remove it or add it",
+    ),
+    "override no number": (
+        "overrides: {} ",
+        "overrides: {mlp: many} ",
+        "training.kernel.overrides.mlp is many: it must be a whole number at least 0; "
+        "write 64, for example",
+    ),
+    "a branch for a value": (
+        "workers: auto ",
+        "workers: {cpu: 2} ",
+        "training.workers is {cpu: 2}: it must be a whole number at least 1 or auto; write auto",
+    ),
+    "reference not swept": (
+        "reference_batch_size: 64 ",
+        "reference_batch_size: 32 ",
+        "confirm.reference_batch_size is 32: sweep.batch_sizes lacks it; choose one of 1, 4, 16, "
+        "64, 256, full",
+    ),
+    "rules without tuned": (
+        "rules: [tuned, constant, linear, sqrt]",
+        "rules: [constant]",
+        "confirm.rules is [constant]: every rule is compared with tuned, which it lacks; add it",
+    ),
+    "experiment outside its letters": (
+        "experiment: batchscope ",
+        "experiment: ../x ",
+        "tracking.experiment is ../x: it must be 1 to 100 letters, digits, spaces, dots, dashes or "
+        "underscores, a letter or digit first; write batchscope, for example",
+    ),
+    "a tag": (
+        "experiment: batchscope ",
+        "experiment: !exp batchscope ",
+        "tracking.experiment is !exp batchscope: it must be 1 to 100 letters",
+    ),
+    "a date": (
+        "epochs: 20 ",
+        "epochs: 2020-13-45 ",
+        "sweep.budget.epochs is 2020-13-45: it must be a finite number above 0; write 0.1",
+    ),
+    "key misspelt": (
+        "momentum: 0.0 ",
+        "momentun: 0.0 ",
+        "training.momentun is no setting; did you mean momentum?",
+    ),
+    "key from nowhere": (
+        "nesterov: false ",
+        "nesterov: false\n  dropout: 0.5 ",
+        "training.dropout is no setting; remove it, or use one of optimiser, momentum, nesterov,",
+    ),
+    "key twice": (
+        "nesterov: false ",
+        "nesterov: false\n  nesterov: false ",
+        "training.nesterov is there already, on line 34; remove one of the two",
+    ),
+}

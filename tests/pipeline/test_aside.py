@@ -1,0 +1,50 @@
+"""What is written aside appears whole or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.aside import folder_aside, write_aside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_file_is_replaced_and_nothing_is_left_aside(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "file"
+    for content in (b"old", b"new"):
+        write_aside(path, content)
+        assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "folder"
+    for name in ("old", "new"):
+        with folder_aside(folder) as partial:
+            (partial / name).touch()
+            assert not (folder / name).exists()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(KeyboardInterrupt), folder_aside(folder) as partial:
+        (partial / "new").touch()
+        raise KeyboardInterrupt
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_remnants_of_a_killed_run_go(tmp_path: Path) -> None:
+    for remnant in (".folder.partial", ".folder.replaced"):
+        (tmp_path / remnant).mkdir()
+        (tmp_path / remnant / "half").touch()
+    with folder_aside(tmp_path / "folder") as partial:
+        assert not list(partial.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
