@@ -1,0 +1,68 @@
+"""What an engine tells while it trains cohorts, and what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.outcome import RaceResult
+from pipeline.trial import CohortPlan
+
+__all__ = ["Engine", "Evaluated", "Event", "Finished", "Started"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker began a cohort, for the first time or again after a worker died."""
+
+    plan: CohortPlan
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """How far a running cohort is; not every evaluation is told.
+
+    Attributes:
+        plan: The cohort.
+        step: Optimiser steps taken.
+        active: Trials still training.
+        examples: Examples that the cohort's trials have processed so far, all together.
+    """
+
+    plan: CohortPlan
+    step: int
+    active: int
+    examples: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Every trial of a cohort has ended.
+
+    Attributes:
+        plan: The cohort.
+        results: One per race.
+    """
+
+    plan: CohortPlan
+    results: tuple[RaceResult, ...]
+
+
+Event = Started | Evaluated | Finished
+
+
+class Engine(Protocol):
+    """Where cohorts run.
+
+    Every cohort given is started at least once and finished exactly once. Results depend on the
+    cohort alone, not on the engine, its number of workers or the order of events.
+    """
+
+    def run(self, cohorts: Sequence[CohortPlan]) -> Iterator[Event]:
+        """Train cohorts, telling events as they happen; the first cohorts start first."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the engine holds, stopping cohorts that still run."""
+        ...

@@ -1,0 +1,165 @@
+"""The ledger: a folder of immutable result files, one a race, named by fingerprint."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.outcome import Curve, Ended, RaceResult, TrialResult
+from pipeline.trial import Race, Recipe, Trial
+
+__all__ = ["Ledger"]
+
+_METADATA = b"batchscope"
+_COLUMNS = {
+    "steps": pa.int64(),
+    "validation_loss": pa.float64(),
+    "validation_error": pa.float64(),
+    "train_loss": pa.float64(),
+    "test_loss": pa.float64(),
+    "test_error": pa.float64(),
+}
+
+
+class Ledger:
+    """Results of races that have been trained.
+
+    A race's file appears whole or not at all: written aside, flushed to disk, renamed. Races in
+    which a trial failed are kept under another name, so that they count as missing and are run
+    again at the next start.
+
+    Args:
+        folder: Where the files are; made if missing.
+        warn: Told about files that can't be read and were set aside.
+    """
+
+    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._warn = warn
+
+    def __contains__(self, fingerprint: str) -> bool:
+        """Whether a race has been trained and nothing in it failed."""
+        return self._final(fingerprint).exists()
+
+    def write(self, result: RaceResult) -> None:
+        """Add a race's result.
+
+        Args:
+            result: Replaces a failed result of the same race; a final one is never replaced.
+        """
+        fingerprint = result.race.fingerprint
+        if fingerprint in self:
+            return
+        target = self._final(fingerprint) if result.final else self._failed(fingerprint)
+        aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        with aside.open("wb") as file:
+            pq.write_table(_encode(result), file)  # pyright: ignore[reportUnknownMemberType]
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+        _sync_folder(self._folder)
+        if result.final:
+            self._failed(fingerprint).unlink(missing_ok=True)
+
+    def read(self, fingerprint: str) -> RaceResult | None:
+        """Result of a race, failed ones included; None where there is none.
+
+        A file that can't be read is set aside and counts as missing, so that its race runs again.
+
+        Args:
+            fingerprint: Of the race.
+
+        Returns:
+            The result as it was written.
+        """
+        for path in (self._final(fingerprint), self._failed(fingerprint)):
+            if not path.exists():
+                continue
+            try:
+                table = pq.read_table(path)  # pyright: ignore[reportUnknownMemberType]
+                return _decode(table, fingerprint)
+            except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as problem:
+                path.replace(path.with_suffix(".unreadable"))
+                self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")
+        return None
+
+    def clean(self) -> None:
+        """Remove what writers that were killed left aside. Call it with the lock held."""
+        for path in self._folder.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
+    def _final(self, fingerprint: str) -> Path:
+        return self._folder / f"{fingerprint}.parquet"
+
+    def _failed(self, fingerprint: str) -> Path:
+        return self._folder / f"{fingerprint}.failed.parquet"
+
+
+def _encode(result: RaceResult) -> pa.Table:
+    """One row per evaluation; everything else as JSON in the schema's metadata."""
+    curves = [trial.curve for trial in result.results]
+    lengths = [len(curve.steps) for curve in curves]
+    columns: dict[str, Any] = {"member": pa.array(np.repeat(np.arange(len(curves)), lengths))}
+    for name, kind in _COLUMNS.items():
+        joined = np.concatenate([getattr(curve, name) for curve in curves])
+        columns[name] = pa.array(joined, type=kind)
+    content = {
+        "race": asdict(result.race),
+        "ended": [str(trial.ended) for trial in result.results],
+        "messages": [trial.message for trial in result.results],
+        "started_at": result.started_at,
+        "seconds": result.seconds,
+        "environment": result.environment,
+    }
+    return pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(content)})
+
+
+def _decode(table: pa.Table, fingerprint: str) -> RaceResult:
+    content = json.loads(table.schema.metadata[_METADATA])
+    race = content["race"]
+    if race["fingerprint"] != fingerprint:
+        raise ValueError(f"holds race {race['fingerprint']}")
+    member = table["member"].to_numpy()
+    arrays = {name: table[name].to_numpy() for name in _COLUMNS}
+    edges = np.searchsorted(member, np.arange(len(race["trials"]) + 1))
+    curves = [
+        Curve(**{name: column[a:b].copy() for name, column in arrays.items()})
+        for a, b in itertools.pairwise(edges)
+    ]
+    return RaceResult(
+        race=Race(
+            fingerprint,
+            tuple(Trial(**trial) for trial in race["trials"]),
+            Recipe(**race["recipe"] | {"landmarks": tuple(race["recipe"]["landmarks"])}),
+            race["origin"],
+        ),
+        results=tuple(
+            TrialResult(Ended(ended), curve, message)
+            for ended, curve, message in zip(
+                content["ended"], curves, content["messages"], strict=True
+            )
+        ),
+        started_at=content["started_at"],
+        seconds=content["seconds"],
+        environment=content["environment"],
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; a folder can't be opened for this on every platform."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,165 @@
+"""The state of a cohort's members, stacked: parameters, buffers, velocities, hyperparameters.
+
+Shapes: K members of a cohort, k of a lane.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from models.task import Objective
+from pipeline.lanes import Lane, SoloLane, StackedLane
+from pipeline.optimisers import Sgd
+from pipeline.trial import Recipe, Trial
+
+__all__ = ["Members"]
+
+State = dict[str, Tensor]
+
+
+@dataclass
+class _Hyperparameters:
+    """One entry per member, [K]."""
+
+    learning_rate: Tensor
+    momentum: Tensor
+    weight_decay: Tensor
+
+    def select(self, rows: Tensor) -> _Hyperparameters:
+        return _Hyperparameters(*(column.index_select(0, rows) for column in vars(self).values()))
+
+
+class Members:
+    """Members of a cohort that are still training, in the order of their trials.
+
+    Args:
+        networks: One freshly initialised network per replicate, on the device.
+        replicates: Position in ``networks`` of each member's replicate.
+        trials: One per member.
+        objective: How outputs are scored.
+        recipe: Gives kernel and update rule.
+        width: Most members of a stacked lane.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[nn.Module],
+        replicates: Sequence[int],
+        trials: Sequence[Trial],
+        objective: Objective,
+        recipe: Recipe,
+        width: int,
+    ) -> None:
+        self._template = networks[0]
+        self._objective = objective
+        self._recipe = recipe
+        self._width = width
+        device = next(self._template.parameters()).device
+        self._replicates = torch.tensor(replicates, device=device)
+        self._trainable, self._fixed = _stack(networks, self._replicates)
+        self._velocities = {name: torch.zeros_like(p) for name, p in self._trainable.items()}
+        dtype = next(iter(self._trainable.values())).dtype
+        self._hyper = _Hyperparameters(
+            *(
+                torch.tensor([getattr(trial, name) for trial in trials], dtype=dtype, device=device)
+                for name in ("learning_rate", "momentum", "weight_decay")
+            )
+        )
+        self._count = len(trials)
+        self.lanes: list[Lane] = []
+        self._make_lanes()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all members but ``rows``, given by position among the present ones."""
+        self._select(torch.tensor(rows, dtype=torch.int64, device=self._replicates.device))
+        self._count = len(rows)
+        self._make_lanes()
+
+    def parameters_of(self, row: int) -> State:
+        """Copies of one member's parameters and buffers, without the member axis."""
+        return {
+            name: tensor[row].detach().clone()
+            for name, tensor in {**self._trainable, **self._fixed}.items()
+        }
+
+    def _select(self, rows: Tensor) -> None:
+        for state in (self._trainable, self._fixed, self._velocities):
+            for name, tensor in state.items():
+                state[name] = tensor.index_select(0, rows)
+        self._hyper = self._hyper.select(rows)
+        self._replicates = self._replicates.index_select(0, rows)
+
+    def _make_lanes(self) -> None:
+        if self._recipe.kernel == "solo" or not self._count:
+            self.lanes = [self._lane(slice(i, i + 1)) for i in range(self._count)]
+            return
+        # Balanced lanes of at least two: the stacked kernel's last bits differ at width one, so a
+        # member left alone is padded with a ghost, a copy of the last member that nobody reads.
+        lanes = math.ceil(self._count / self._width)
+        padded = max(self._count, 2 * lanes)
+        if padded > self._count:
+            last = self._count - 1
+            self._select(torch.arange(padded, device=self._replicates.device).clamp(max=last))
+        edges = [padded * i // lanes for i in range(lanes + 1)]
+        self.lanes = [self._lane(slice(a, b)) for a, b in itertools.pairwise(edges)]
+
+    def _lane(self, part: slice) -> Lane:
+        make = SoloLane if self._recipe.kernel == "solo" else StackedLane
+        return make(
+            template=self._template,
+            objective=self._objective,
+            trainable={n: p[part] for n, p in self._trainable.items()},
+            fixed={n: b[part] for n, b in self._fixed.items()},
+            velocities={n: v[part] for n, v in self._velocities.items()},
+            replicates=[int(row) for row in self._replicates[part]],
+            members=range(part.start, min(part.stop, self._count)),
+            optimiser=self._optimiser(part),
+        )
+
+    def _optimiser(self, part: slice) -> Sgd:
+        solo = self._recipe.kernel == "solo"
+
+        def broadcast(column: Tensor) -> list[Tensor]:
+            return [
+                column[part.start] if solo else column[part].reshape(-1, *(1,) * (p.dim() - 1))
+                for p in self._trainable.values()
+            ]
+
+        def unless_zero(column: Tensor) -> list[Tensor] | None:
+            return broadcast(column) if bool(column.any()) else None
+
+        return Sgd(
+            learning_rates=broadcast(self._hyper.learning_rate),
+            momenta=unless_zero(self._hyper.momentum),
+            weight_decays=unless_zero(self._hyper.weight_decay),
+            nesterov=self._recipe.nesterov,
+        )
+
+
+def _stack(networks: Sequence[nn.Module], replicates: Tensor) -> tuple[State, State]:
+    """Trainable parameters, and fixed ones with buffers; each [K, ...].
+
+    Raises:
+        ValueError: If there is nothing to train.
+    """
+    trainable: State = {}
+    fixed: State = {}
+    for name, parameter in networks[0].named_parameters():
+        rows = torch.stack([n.get_parameter(name).detach() for n in networks])
+        kind = trainable if parameter.requires_grad else fixed
+        kind[name] = rows.index_select(0, replicates)
+    for name, _ in networks[0].named_buffers():
+        rows = torch.stack([n.get_buffer(name) for n in networks])
+        fixed[name] = rows.index_select(0, replicates)
+    if not trainable:
+        raise ValueError("the network has no trainable parameters; give it at least one")
+    return trainable, fixed

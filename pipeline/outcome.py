@@ -1,0 +1,131 @@
+"""What became of trials and races: endings, curves and results. No torch, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.trial import Race
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Curve", "Ended", "RaceResult", "TrialResult", "broken_results"]
+
+
+class Ended(StrEnum):
+    """How a trial ended."""
+
+    REACHED = "reached"  # the hardest goal
+    EXHAUSTED = "exhausted"  # spent its budget
+    OUTRACED = "outraced"  # a race-mate reached the hardest goal long before
+    DIVERGED = "diverged"  # a loss was no longer finite
+    OUT_OF_MEMORY = "out_of_memory"
+    FAILED = "failed"  # the network or its worker broke
+
+    @property
+    def measured(self) -> bool:
+        """Whether the curve is a valid, possibly censored, measurement."""
+        return self in {Ended.REACHED, Ended.EXHAUSTED, Ended.OUTRACED, Ended.DIVERGED}
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A trial's evaluations, one entry each, in order of step; the first is step 0.
+
+    Attributes:
+        steps: Optimiser steps taken, int64.
+        validation_loss: Mean per-example loss over the validation split.
+        validation_error: Mean per-example error over the validation split.
+        train_loss: Mean training loss of the steps since the evaluation before; NaN at step 0.
+        test_loss: As ``validation_loss`` on the test split; NaN where not measured.
+        test_error: As ``validation_error`` on the test split; NaN where not measured.
+    """
+
+    steps: NDArray[np.int64]
+    validation_loss: NDArray[np.float64]
+    validation_error: NDArray[np.float64]
+    train_loss: NDArray[np.float64]
+    test_loss: NDArray[np.float64]
+    test_error: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if len({len(column) for column in vars(self).values()}) != 1:
+            raise ValueError("columns of a curve differ in length")
+        if np.any(np.diff(self.steps) <= 0):
+            raise ValueError("steps of a curve must increase")
+
+    @property
+    def last_step(self) -> int:
+        """Optimiser steps at the last evaluation; 0 where there is none."""
+        return int(self.steps[-1]) if len(self.steps) else 0
+
+
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """How one trial went.
+
+    Attributes:
+        ended: How it ended.
+        curve: Its evaluations; empty where it failed before the first.
+        message: Why it failed or ran out of memory; empty otherwise.
+    """
+
+    ended: Ended
+    curve: Curve
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if self.ended.measured and not len(self.curve.steps):
+            raise ValueError(f"a trial that ended {self.ended} has at least one evaluation")
+        if self.ended.measured == bool(self.message):
+            raise ValueError(f"a trial that ended {self.ended} has the wrong message")
+
+
+@dataclass(frozen=True, eq=False)
+class RaceResult:
+    """What the ledger keeps of a race.
+
+    Attributes:
+        race: The race as planned.
+        results: One per trial, in the race's order.
+        started_at: Seconds since the epoch (Unix time).
+        seconds: Wall-clock seconds of the cohort that the race was trained in.
+        environment: Versions and hardware, recorded but not in the fingerprint.
+    """
+
+    race: Race
+    results: tuple[TrialResult, ...]
+    started_at: float
+    seconds: float
+    environment: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if len(self.results) != len(self.race.trials):
+            raise ValueError("a race has one result per trial")
+
+    @property
+    def final(self) -> bool:
+        """Whether the race need not be run again: nothing in it failed."""
+        return all(result.ended is not Ended.FAILED for result in self.results)
+
+
+def broken_results(
+    race: Race, message: str, ended: Ended = Ended.FAILED
+) -> tuple[TrialResult, ...]:
+    """Results of a race whose computation broke: nothing of its trials can be told apart.
+
+    Args:
+        race: Whose trials broke.
+        message: Why.
+        ended: ``failed`` or ``out_of_memory``.
+
+    Returns:
+        One result per trial, with an empty curve.
+    """
+    nothing = np.empty(0)
+    curve = Curve(np.empty(0, dtype=np.int64), nothing, nothing, nothing, nothing, nothing)
+    return tuple(TrialResult(ended, curve, message) for _ in race.trials)

@@ -1,0 +1,192 @@
+"""What is to be trained: trials, races and cohorts as plain values. No torch, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+__all__ = [
+    "Cell",
+    "CohortPlan",
+    "Device",
+    "Kernel",
+    "Order",
+    "Precision",
+    "Quantity",
+    "Race",
+    "Recipe",
+    "Trial",
+]
+
+Kernel = Literal["stacked", "solo"]
+Order = Literal["epoch", "iid"]
+Precision = Literal["32-true", "64-true"]
+Device = Literal["cpu", "cuda"]
+Quantity = Literal["error", "loss"]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One model at one batch size (in examples)."""
+
+    model: str
+    batch_size: int
+
+
+@dataclass(frozen=True, order=True)
+class Trial:
+    """One training run: where it stands in the design and its optimiser's hyperparameters.
+
+    Attributes:
+        model: Registered name or ``package.module:factory``.
+        batch_size: Examples per optimiser step.
+        replicate: Index that fixes every random stream of the trial.
+        learning_rate: Step size of the optimiser.
+        momentum: Heavy-ball coefficient, in [0, 1).
+        weight_decay: Coefficient of the L2 penalty's gradient.
+    """
+
+    model: str
+    batch_size: int
+    replicate: int
+    learning_rate: float
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; it must be at least 1")
+        if self.replicate < 0:
+            raise ValueError(f"replicate is {self.replicate}; it must not be negative")
+        if not (self.learning_rate > 0 and np.isfinite(self.learning_rate)):
+            raise ValueError(f"learning_rate is {self.learning_rate}; it must be positive")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum is {self.momentum}; it must lie in [0, 1)")
+        if not 0 <= self.weight_decay < np.inf:
+            raise ValueError(f"weight_decay is {self.weight_decay}; it must not be negative")
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that the trial belongs to."""
+        return Cell(self.model, self.batch_size)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything but the trials that a race's numbers depend on. All of it is in the fingerprint.
+
+    Attributes:
+        seed: Root of every random stream.
+        order: ``epoch`` cuts batches from a stream of permutations, ``iid`` draws with replacement.
+        optimiser: Name of the update rule.
+        nesterov: Whether momentum looks ahead.
+        kernel: How the cohort computes.
+        precision: Floating-point type of parameters and activations.
+        device: Kind of device; results differ between kinds.
+        max_steps: Optimiser steps after which a trial is exhausted.
+        landmarks: Steps evaluated besides the geometric ones (equal epochs, say).
+        evaluation_ratio: Ratio of successive evaluation steps.
+        evaluation_batch_size: Examples per forward pass of an evaluation.
+        evaluate_test: Whether evaluations measure the test split too.
+        quantity: What goals are levels of.
+        goal: The hardest goal, at which a trial stops; None trains to ``max_steps``.
+        race: Race-mates still short of the goal at ``race`` times the first one's steps stop;
+            None lets every trial run on.
+    """
+
+    seed: int
+    order: Order
+    optimiser: str
+    nesterov: bool
+    kernel: Kernel
+    precision: Precision
+    device: Device
+    max_steps: int
+    landmarks: tuple[int, ...]
+    evaluation_ratio: float
+    evaluation_batch_size: int
+    evaluate_test: bool
+    quantity: Quantity
+    goal: float | None
+    race: float | None
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps is {self.max_steps}; it must be at least 1")
+        if self.evaluation_ratio <= 1:
+            raise ValueError(f"evaluation_ratio is {self.evaluation_ratio}; it must exceed 1")
+        if self.race is not None and (self.goal is None or self.race < 1):
+            raise ValueError("a race needs a goal and a factor of at least 1")
+
+
+@dataclass(frozen=True)
+class Race:
+    """Trials of one cell and one replicate that start together.
+
+    Attributes:
+        fingerprint: Digest of all that the numbers depend on.
+        trials: In order of learning rate.
+        recipe: What the trials share.
+        origin: ``grid``, ``search-<round>`` or ``confirm``; a label, not in the fingerprint.
+    """
+
+    fingerprint: str
+    trials: tuple[Trial, ...]
+    recipe: Recipe
+    origin: str
+
+    def __post_init__(self) -> None:
+        if not self.trials:
+            raise ValueError("a race needs at least one trial")
+        if len({(trial.cell, trial.replicate) for trial in self.trials}) != 1:
+            raise ValueError("trials of a race share model, batch size and replicate")
+        if len(set(self.trials)) != len(self.trials):
+            raise ValueError("trials of a race differ in a hyperparameter")
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of all trials."""
+        return self.trials[0].cell
+
+    @property
+    def replicate(self) -> int:
+        """The replicate of all trials."""
+        return self.trials[0].replicate
+
+
+@dataclass(frozen=True)
+class CohortPlan:
+    """Races to be trained side by side by one worker.
+
+    Attributes:
+        races: Of one cell and one recipe.
+        width: Most members that the stacked kernel vectorises over at once; changes speed only.
+    """
+
+    races: tuple[Race, ...]
+    width: int
+
+    def __post_init__(self) -> None:
+        if not self.races:
+            raise ValueError("a cohort needs at least one race")
+        if len({(race.cell, race.recipe) for race in self.races}) != 1:
+            raise ValueError("races of a cohort share cell and recipe")
+        if self.width < 2:
+            raise ValueError(f"width is {self.width}; it must be at least 2")
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of all races."""
+        return self.races[0].cell
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of all races."""
+        return self.races[0].recipe
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials, race by race."""
+        return tuple(trial for race in self.races for trial in race.trials)

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from models.registry import network
+from pipeline.cohort import Cohort
+from pipeline.events import Evaluated
+from pipeline.images import Prepared
+from pipeline.outcome import Ended, TrialResult
+from pipeline.resident import ResidentSplit
+from pipeline.seeds import seed_of
+from pipeline.stopping import evaluation_steps
+from pipeline.streams import ExampleStream
+from pipeline.training import fit, train_cohort
+from pipeline.trial import CohortPlan, Race, Recipe
+from tests.pipeline.conftest import MakeRace
+
+HERE = "tests.pipeline.networks"
+MODELS = ("mlp", "conv", "lenet", f"{HERE}:batch_norm")
+
+
+def ignore(_: Evaluated) -> None:
+    pass
+
+
+def train(races: list[Race], prepared: Prepared, width: int = 32) -> list[tuple[TrialResult, ...]]:
+    return [r.results for r in train_cohort(CohortPlan(tuple(races), width), prepared, ignore)]
+
+
+def final_parameters(races: list[Race], prepared: Prepared, width: int = 32) -> list[dict]:
+    plan = CohortPlan(tuple(races), width)
+    cohort = Cohort(plan, prepared, network(plan.cell.model), ignore)
+    fit(cohort)
+    return cohort.final_parameters
+
+
+def lone_run(race: Race, index: int, prepared: Prepared) -> tuple[nn.Module, list[float]]:
+    """The slow twin: a textbook loop over torch.optim.SGD, with its training losses."""
+    trial, recipe = race.trials[index], race.recipe
+    torch.manual_seed(seed_of(recipe.seed, "initialisation", trial.replicate))
+    trained = network(trial.model)
+    module = trained.factory(prepared.task).double()
+    optimiser = torch.optim.SGD(
+        module.parameters(),
+        trial.learning_rate,
+        trial.momentum,
+        weight_decay=trial.weight_decay,
+        nesterov=recipe.nesterov,
+    )
+    stream = ExampleStream(
+        len(prepared.train),
+        trial.batch_size,
+        recipe.order,
+        seed=recipe.seed,
+        replicate=trial.replicate,
+    )
+    split = ResidentSplit(prepared.train, prepared, torch.device("cpu"), torch.float64)
+    losses: list[float] = []
+    for step in range(recipe.max_steps):
+        images, labels = split.take(stream.block(step, 1)[0])
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(module(images), labels)
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    return module, losses
+
+
+def assert_equal_results(left: TrialResult, right: TrialResult) -> None:
+    assert left.ended == right.ended
+    for name, column in vars(left.curve).items():
+        np.testing.assert_array_equal(column, getattr(right.curve, name), err_msg=name)
+
+
+@pytest.mark.parametrize("kernel", ["stacked", "solo"])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.8, True)])
+def test_member_equals_a_lone_run_of_torch_optim(
+    model: str,
+    kernel: str,
+    momentum: float,
+    nesterov: bool,
+    prepared: Prepared,
+    recipe: Recipe,
+    make_race: MakeRace,
+) -> None:
+    shared = replace(recipe, kernel=kernel, nesterov=nesterov)
+    races = [
+        make_race(
+            shared,
+            model=model,
+            batch_size=7,
+            replicate=replicate,
+            rates=(0.003, 0.02, 0.05),
+            momentum=momentum,
+            weight_decay=0.01,
+        )
+        for replicate in (0, 1)
+    ]
+    finals = final_parameters(races, prepared)
+    results = [r for race in train(races, prepared) for r in race]
+    for position, (race, index) in enumerate((race, i) for race in races for i in range(3)):
+        module, losses = lone_run(race, index, prepared)
+        for name, value in module.state_dict().items():
+            torch.testing.assert_close(
+                finals[position][name], value, rtol=1e-10, atol=1e-12, check_dtype=False
+            )
+        steps = results[position].curve.steps
+        means = [np.mean(losses[a:b]) for a, b in itertools.pairwise(steps)]
+        np.testing.assert_allclose(results[position].curve.train_loss[1:], means, rtol=1e-10)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("batch_size", [1, 4, 64])
+def test_results_are_bitwise_equal_at_any_width(
+    model: str, batch_size: int, prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    if model.endswith("batch_norm") and batch_size == 1:
+        pytest.skip("a declared infeasible cell")
+    shared = replace(recipe, precision="32-true", max_steps=24, goal=0.5, race=2.0)
+    rates = tuple(0.01 * 1.5**i for i in range(11))
+    races = [
+        make_race(shared, model=model, batch_size=batch_size, replicate=r, rates=rates)
+        for r in range(3)
+    ]
+    widest = train(races, prepared, width=33)
+    assert len({result.ended for race in widest for result in race}) > 0
+    for width in (2, 3, 8, 32):
+        for left, right in zip(widest, train(races, prepared, width), strict=True):
+            for a, b in zip(left, right, strict=True):
+                assert_equal_results(a, b)
+
+
+@pytest.mark.parametrize("kernel", ["stacked", "solo"])
+def test_replicates_and_cohort_mates_never_influence_each_other(
+    kernel: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    shared = replace(recipe, kernel=kernel, precision="32-true", goal=0.3, race=1.5)
+    races = [make_race(shared, replicate=r, rates=(0.01, 0.1, 0.5)) for r in range(3)]
+    together = train(races, prepared)
+    for race, results in zip(races, together, strict=True):
+        for alone, mate in zip(train([race], prepared)[0], results, strict=True):
+            assert_equal_results(alone, mate)
+    reversed_order = train(races[::-1], prepared)[::-1]
+    for left, right in zip(together, reversed_order, strict=True):
+        for a, b in zip(left, right, strict=True):
+            assert_equal_results(a, b)
+
+
+def test_evaluating_more_often_leaves_weights_bit_identical(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    often = replace(recipe, evaluation_ratio=1.01, evaluate_test=True, precision="32-true")
+    seldom = replace(recipe, evaluation_ratio=2.0, precision="32-true")
+    model = f"{HERE}:batch_norm"  # evaluation must not touch the running statistics either
+    for left, right in zip(
+        final_parameters([make_race(often, model=model)], prepared),
+        final_parameters([make_race(seldom, model=model)], prepared),
+        strict=True,
+    ):
+        assert left.keys() == right.keys()
+        for name, value in left.items():
+            assert torch.equal(value, right[name]), name
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("kernel", ["stacked", "solo"])
+def test_evaluation_batch_size_changes_no_loss(
+    model: str, kernel: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    n = len(prepared.validation)
+    curves = []
+    for size in (1, 7, 64, n):
+        shared = replace(
+            recipe, kernel=kernel, max_steps=2, evaluation_batch_size=size, evaluate_test=True
+        )
+        [[result, _]] = train([make_race(shared, model=model)], prepared)
+        curves.append(result.curve)
+    for curve in curves[:-1]:
+        for name, column in vars(curve).items():
+            np.testing.assert_allclose(column, getattr(curves[-1], name), rtol=1e-12, err_msg=name)
+
+
+def test_validation_figures_equal_torchs_on_the_whole_split(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    race = make_race(replace(recipe, evaluate_test=True))
+    [results] = train([race], prepared)
+    module, _ = lone_run(race, 1, prepared)
+    for split, name in ((prepared.validation, "validation"), (prepared.test, "test")):
+        resident = ResidentSplit(split, prepared, torch.device("cpu"), torch.float64)
+        [(images, labels)] = resident.batches(len(split))
+        outputs = module(images)
+        loss = nn.functional.cross_entropy(outputs, labels).item()
+        error = (outputs.argmax(1) != labels).double().mean().item()
+        curve = results[1].curve
+        assert getattr(curve, f"{name}_loss")[-1] == pytest.approx(loss, rel=1e-10)
+        assert getattr(curve, f"{name}_error")[-1] == error
+
+
+def test_a_trial_ends_in_every_way_it_can(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    shared = replace(recipe, precision="32-true", max_steps=400, goal=0.15, race=2.0)
+    [raced] = train([make_race(shared, rates=(1e-4, 0.1, 1e4))], prepared)
+    assert [r.ended for r in raced] == [Ended.OUTRACED, Ended.REACHED, Ended.DIVERGED]
+    first = raced[1].curve.last_step
+    assert raced[0].curve.last_step >= 2 * first
+    assert raced[0].curve.last_step < 2 * first * shared.evaluation_ratio + 1
+    assert raced[1].curve.validation_error[-1] <= 0.15 < raced[1].curve.validation_error[-2]
+    [lone] = train([make_race(shared, rates=(1e-4,))], prepared)
+    assert lone[0].ended is Ended.EXHAUSTED
+    assert lone[0].curve.last_step == 400
+    [broken] = train([make_race(shared, model=f"{HERE}:faulty")], prepared)
+    assert [r.ended for r in broken] == [Ended.FAILED] * 2
+    assert broken[0].message == "ArithmeticError: as the test wants it"
+    [starved] = train([make_race(shared, model=f"{HERE}:hungry")], prepared)
+    assert [r.ended for r in starved] == [Ended.OUT_OF_MEMORY] * 2
+
+
+def test_curves_are_evaluated_at_the_planned_steps(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    shared = replace(recipe, landmarks=(23,), evaluation_ratio=1.3)
+    [[result, _]] = train([make_race(shared)], prepared)
+    assert tuple(result.curve.steps) == evaluation_steps(shared)
+    assert np.isnan(result.curve.train_loss[0])
+    assert np.isnan(result.curve.test_loss).all()
+
+
+def test_dropout_depends_on_the_replicate_and_on_nothing_else(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    shared = replace(recipe, kernel="solo", max_steps=20)
+    races = [make_race(shared, model=f"{HERE}:dropout", replicate=r) for r in (0, 1)]
+    together = train(races, prepared)
+    torch.manual_seed(1234)
+    alone = train(races[1:], prepared)
+    for a, b in zip(together[1], alone[0], strict=True):
+        assert_equal_results(a, b)
+    assert not np.array_equal(
+        together[0][0].curve.validation_loss, together[1][0].curve.validation_loss
+    )

@@ -1,0 +1,183 @@
+"""One conformance suite for every engine, and what only worker processes can suffer."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from pipeline.engines.inline import InlineEngine
+from pipeline.engines.local import LocalEngine
+from pipeline.events import Engine, Evaluated, Event, Finished, Started
+from pipeline.images import Prepared
+from pipeline.outcome import Ended, RaceResult
+from pipeline.trial import CohortPlan, Recipe
+from tests.pipeline.conftest import ROOT, MakeRace
+
+MakeEngine = Callable[[], Engine]
+
+
+@pytest.fixture(params=["inline", "one worker", "two workers"])
+def engine(
+    request: pytest.FixtureRequest, prepared: Prepared, prepared_folder: Path
+) -> Iterator[Engine]:
+    made: dict[str, MakeEngine] = {
+        "inline": lambda: InlineEngine(prepared),
+        "one worker": lambda: LocalEngine(1, prepared_folder),
+        "two workers": lambda: LocalEngine(2, prepared_folder),
+    }
+    engine = made[request.param]()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def plans(recipe: Recipe, make_race: MakeRace) -> list[CohortPlan]:
+    single = replace(recipe, precision="32-true")
+    return [
+        CohortPlan((make_race(single, batch_size=size, replicate=r),), 8)
+        for size in (4, 16)
+        for r in (0, 1)
+    ]
+
+
+def finished(events: list[Event]) -> dict[str, RaceResult]:
+    results = [r for e in events if isinstance(e, Finished) for r in e.results]
+    assert len(results) == len({r.race.fingerprint for r in results})
+    return {r.race.fingerprint: r for r in results}
+
+
+def test_conforms(engine: Engine, plans: list[CohortPlan], prepared: Prepared) -> None:
+    events = list(engine.run(plans))
+    results = finished(events)
+    assert set(results) == {race.fingerprint for plan in plans for race in plan.races}
+    for plan in plans:
+        mine = [event for event in events if event.plan == plan]
+        assert isinstance(mine[0], Started)
+        assert isinstance(mine[-1], Finished)
+        assert all(isinstance(event, Evaluated) for event in mine[1:-1])
+    expected = finished(list(InlineEngine(prepared).run(plans)))
+    for name, result in results.items():
+        for left, right in zip(result.results, expected[name].results, strict=True):
+            assert left.ended == right.ended
+            for column, values in vars(left.curve).items():
+                np.testing.assert_array_equal(values, getattr(right.curve, column))
+        assert result.environment["threads"] == "1"
+
+
+def test_runs_again(engine: Engine, plans: list[CohortPlan]) -> None:
+    assert len(finished(list(engine.run(plans[:1])))) == 1
+    assert len(finished(list(engine.run(plans[1:2])))) == 1
+    assert list(engine.run([])) == []
+
+
+def test_a_dead_workers_cohort_runs_again(
+    prepared_folder: Path, plans: list[CohortPlan], prepared: Prepared
+) -> None:
+    engine = LocalEngine(2, prepared_folder)
+    events: list[Event] = []
+    killed = 0
+    for event in engine.run(plans):
+        events.append(event)
+        if isinstance(event, Evaluated) and killed < 2:
+            multiprocessing.active_children()[0].kill()
+            killed += 1
+    engine.close()
+    assert killed == 2
+    assert sum(isinstance(event, Started) for event in events) > len(plans)
+    expected = finished(list(InlineEngine(prepared).run(plans)))
+    for name, result in finished(events).items():
+        for left, right in zip(result.results, expected[name].results, strict=True):
+            np.testing.assert_array_equal(left.curve.validation_loss, right.curve.validation_loss)
+
+
+@pytest.mark.parametrize(("lives", "ended"), [(2, Ended.EXHAUSTED), (3, Ended.FAILED)])
+def test_a_cohort_that_kills_its_workers_is_given_up_after_three(
+    lives: int, ended: Ended, prepared_folder: Path, recipe: Recipe, make_race: MakeRace,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "lives").write_bytes(b"x" * lives)
+    monkeypatch.setenv("DEADLY_LIVES", str(tmp_path / "lives"))
+    race = make_race(replace(recipe, max_steps=2), model="tests.pipeline.networks:deadly")
+    engine = LocalEngine(1, prepared_folder)
+    results = finished(list(engine.run([CohortPlan((race,), 8)])))
+    engine.close()
+    outcomes = results[race.fingerprint].results
+    assert [r.ended for r in outcomes] == [ended] * 2
+    assert ("3 workers died" in outcomes[0].message) == (ended is Ended.FAILED)
+
+
+def test_workers_end_with_the_engine(prepared_folder: Path, plans: list[CohortPlan]) -> None:
+    engine = LocalEngine(2, prepared_folder)
+    running = engine.run(plans)
+    next(running)
+    workers = multiprocessing.active_children()
+    assert workers
+    engine.close()
+    assert not any(worker.is_alive() for worker in workers)
+
+
+def test_an_engine_that_nobody_closed_ends_with_the_program(
+    prepared_folder: Path, plans: list[CohortPlan], tmp_path: Path
+) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(
+        "import pickle, sys\n"
+        "from pathlib import Path\n"
+        "from pipeline.engines.local import LocalEngine\n"
+        "from pipeline.events import Evaluated\n"
+        "if __name__ == '__main__':\n"
+        "    plans = pickle.loads(Path(sys.argv[2]).read_bytes())\n"
+        "    engine = LocalEngine(1, Path(sys.argv[1]))\n"
+        "    events = engine.run(plans)\n"
+        "    while not isinstance(next(events), Evaluated): pass\n"
+        "    raise SystemExit(3)\n"
+    )
+    endless = [
+        CohortPlan(
+            tuple(replace(r, recipe=replace(r.recipe, max_steps=10**7)) for r in plans[0].races), 8
+        )
+    ]
+    (tmp_path / "plans").write_bytes(pickle.dumps(endless))
+    driver = subprocess.run(
+        [sys.executable, str(script), str(prepared_folder), str(tmp_path / "plans")],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=60, check=False,
+    )  # fmt: skip
+    assert driver.returncode == 3
+
+
+def test_workers_die_with_their_driver(prepared_folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from pipeline.engines.local import LocalEngine\n"
+        "if __name__ == '__main__':\n"
+        "    engine = LocalEngine(2, Path(sys.argv[1]))\n"
+        "    workers = [engine._idle_worker()]\n"
+        "    print(workers[0]._process.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    driver = subprocess.Popen(
+        [sys.executable, str(script), str(prepared_folder)],
+        stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert driver.stdout is not None
+    worker = psutil.Process(int(driver.stdout.readline()))
+    driver.kill()
+    driver.wait()
+    driver.stdout.close()
+    deadline = time.monotonic() + 30
+    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the worker outlived its driver"
+        time.sleep(0.1)

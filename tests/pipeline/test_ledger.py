@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.ledger import Ledger
+from pipeline.outcome import Curve, Ended, RaceResult, TrialResult, broken_results
+from pipeline.trial import Race, Recipe
+from tests.pipeline.conftest import MakeRace
+
+
+@pytest.fixture
+def race(recipe: Recipe, make_race: MakeRace) -> Race:
+    return make_race(recipe, rates=(0.1, 0.3))
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, complaints: list[str]) -> Ledger:
+    return Ledger(tmp_path / "ledger", complaints.append)
+
+
+def curve(length: int) -> Curve:
+    steps = np.arange(length)
+    return Curve(steps, *[np.sqrt(steps + i) for i in range(4)], np.full(length, np.nan))
+
+
+def result_of(race: Race) -> RaceResult:
+    results = (
+        TrialResult(Ended.REACHED, curve(5)),
+        TrialResult(Ended.OUTRACED, curve(9)),
+    )
+    return RaceResult(race, results, 12.5, 3.25, {"torch": "2"})
+
+
+def failed(race: Race) -> RaceResult:
+    return RaceResult(race, broken_results(race, "it broke"), 1.0, 2.0, {})
+
+
+def test_what_is_read_is_what_was_written(ledger: Ledger, race: Race) -> None:
+    written = result_of(race)
+    assert race.fingerprint not in ledger
+    assert ledger.read(race.fingerprint) is None
+    ledger.write(written)
+    assert race.fingerprint in ledger
+    read = ledger.read(race.fingerprint)
+    assert read is not None
+    assert (read.race, read.started_at, read.seconds, read.environment) == (
+        race, 12.5, 3.25, {"torch": "2"},
+    )  # fmt: skip
+    for left, right in zip(read.results, written.results, strict=True):
+        assert (left.ended, left.message) == (right.ended, right.message)
+        for name, column in vars(right.curve).items():
+            np.testing.assert_array_equal(getattr(left.curve, name), column)
+
+
+def test_a_final_result_is_never_replaced(ledger: Ledger, race: Race) -> None:
+    ledger.write(result_of(race))
+    ledger.write(failed(race))
+    read = ledger.read(race.fingerprint)
+    assert read is not None
+    assert read.final
+
+
+def test_a_failed_race_is_kept_and_counts_as_missing(ledger: Ledger, race: Race) -> None:
+    ledger.write(failed(race))
+    assert race.fingerprint not in ledger
+    read = ledger.read(race.fingerprint)
+    assert read is not None
+    assert [r.message for r in read.results] == ["it broke", "it broke"]
+    ledger.write(result_of(race))
+    assert race.fingerprint in ledger
+    again = ledger.read(race.fingerprint)
+    assert again is not None
+    assert again.final
+
+
+@pytest.mark.parametrize("damage", ["truncate", "garbage", "swap"])
+def test_a_damaged_file_is_set_aside_and_its_race_is_missing(
+    damage: str, ledger: Ledger, race: Race, recipe: Recipe, make_race: MakeRace,
+    tmp_path: Path, complaints: list[str],
+) -> None:  # fmt: skip
+    ledger.write(result_of(race))
+    path = tmp_path / "ledger" / f"{race.fingerprint}.parquet"
+    if damage == "truncate":
+        path.write_bytes(path.read_bytes()[:-40])
+    elif damage == "garbage":
+        path.write_bytes(b"not parquet")
+    else:  # a file under another race's name
+        other = make_race(recipe, rates=(0.2, 0.4))
+        ledger.write(result_of(other))
+        (tmp_path / "ledger" / f"{other.fingerprint}.parquet").replace(path)
+    assert ledger.read(race.fingerprint) is None
+    assert race.fingerprint not in ledger
+    assert race.fingerprint in complaints[0]
+    assert list((tmp_path / "ledger").glob("*.unreadable"))
+
+
+def test_a_writer_killed_midway_leaves_no_result(
+    ledger: Ledger, race: Race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.write(result_of(race))
+    assert race.fingerprint not in ledger
+    assert ledger.read(race.fingerprint) is None
+    ledger.clean()
+    assert list((tmp_path / "ledger").iterdir()) == []
