@@ -1,0 +1,234 @@
+"""Everything the report states, as one dictionary: the content of estimates.json."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+
+from pipeline.batch_sizes import resolved_reference
+from pipeline.fixed_budget import MEASURES, at_landmark, mean_of
+from pipeline.observations import observations
+from pipeline.outcome import Ended
+from pipeline.steps_to_goal import steps_to_goal
+from pipeline.trade_off import trade_off
+from pipeline.tuning import tuned_learning_rates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from pipeline.settings import Settings
+
+__all__ = ["Tables", "estimates"]
+
+_SCHEMA: Final = 1
+_DIGITS: Final = 10  # significant; the rest is rounding error and would differ between processors
+_KEY: Final = ["fingerprint", "member"]
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What the sweep and confirm stages wrote.
+
+    Attributes:
+        sweep_trials: Planned trials of the sweep.
+        sweep_curves: Their evaluations.
+        sweep_cells: Cells of the plan, infeasible ones too.
+        confirm_trials: Planned trials of confirm.
+        confirm_curves: Their evaluations.
+        assignments: Which of them stands for which rule.
+    """
+
+    sweep_trials: pd.DataFrame
+    sweep_curves: pd.DataFrame
+    sweep_cells: pd.DataFrame
+    confirm_trials: pd.DataFrame
+    confirm_curves: pd.DataFrame
+    assignments: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """Tables read once, of which every cell takes its part.
+
+    Attributes:
+        tuned: Tuned learning rates of the sweep.
+        observed: Observations of the tuned rule's replicates.
+        plain: Every rule's replicates after the study's epochs.
+        final: Every rule's replicates at the end of the budget.
+    """
+
+    tuned: pd.DataFrame
+    observed: pd.DataFrame
+    plain: pd.DataFrame
+    final: pd.DataFrame
+
+
+def estimates(tables: Tables, settings: Settings, *, dataset: str, train_examples: int) -> Json:
+    """Assemble estimates.json.
+
+    Steps and examples to a goal are geometric means over the tuned rule's fresh replicates with a
+    Student interval of their logarithm (`steps_to_goal`); errors and losses at a fixed budget are
+    means with a Student interval, that of an error kept in [0, 1], over the replicates that had
+    not diverged by then, whose number stands beside. ``replicates`` counts what was measured,
+    ``missing`` what failed. Source: SCIENCE.md, estimands 2 to 5, each in its own module.
+
+    Args:
+        tables: Results of sweep and confirm, rows in any order.
+        settings: Of the study; nothing that trains anything is read from it.
+        dataset: Name of the data set.
+        train_examples: Examples N of the training split.
+
+    Returns:
+        Plain numbers, strings, lists and dictionaries; None where a number is not known, never NaN
+        or infinity. The same tables give the same document, down to the last digit.
+    """
+    evidence = _evidence(tables, settings)
+    models = {
+        model: {
+            "cells": [
+                _cell(row, tables, evidence, settings)
+                for cells in [_part(tables.sweep_cells, model=model)]
+                for _, row in cells.sort_values("batch_size").iterrows()
+            ],
+            "trade_off": [
+                {"goal": goal, **asdict(trade_off(seen, settings.analysis.confidence))}
+                for goal in _goals(settings)
+                for seen in [_part(evidence.observed, model=model, goal=goal)]
+            ],
+        }
+        for model in settings.models
+    }
+    return _jsonable({
+        "schema": _SCHEMA,
+        "dataset": dataset,
+        "confidence": settings.analysis.confidence,
+        "quantity": settings.sweep.goals.quantity,
+        "goals": _goals(settings),
+        "train_examples": train_examples,
+        "epochs": settings.sweep.budget.epochs,
+        "reference_batch_size": resolved_reference(settings, train_examples),
+        "models": models,
+    })
+
+
+def _evidence(tables: Tables, settings: Settings) -> _Evidence:
+    goals, box = settings.sweep.goals, settings.sweep.learning_rates
+    tuned = tuned_learning_rates(
+        tables.sweep_trials,
+        tables.sweep_curves,
+        quantity=goals.quantity,
+        goal=goals.hardest,
+        box=(box.low, box.high),
+        confidence=settings.analysis.confidence,
+    )
+    trials, curves, assigned = tables.confirm_trials, tables.confirm_curves, tables.assignments
+    keys = assigned.loc[assigned["rule"] == "tuned", _KEY]
+    chosen = trials.merge(keys, on=_KEY, validate="one_to_one")
+    return _Evidence(
+        tuned=tuned,
+        observed=observations(chosen, curves, quantity=goals.quantity, goals=_goals(settings)),
+        plain=assigned.merge(at_landmark(trials, curves, "epoch_steps"), on=_KEY),
+        final=assigned.merge(at_landmark(trials, curves, "max_steps"), on=_KEY),
+    )
+
+
+def _cell(row: pd.Series[Any], tables: Tables, evidence: _Evidence, settings: Settings) -> Json:
+    own = {"model": row["model"], "batch_size": row["batch_size"]}
+    ended = _part(tables.sweep_trials, **own)["ended"]
+    confidence, rules = settings.analysis.confidence, settings.confirm.rules
+    observed = _part(evidence.observed, **own)
+    return {
+        "batch_size": row["batch_size"],
+        "feasible": row["feasible"],
+        "reason": row["reason"],
+        "ended": {str(how): int((ended == how).sum()) for how in Ended},
+        "tuned_learning_rate": _tuned(
+            _part(evidence.tuned, **own), _part(tables.assignments, **own, rule="tuned")
+        ),
+        "goals": [
+            _goal(goal, seen, row["batch_size"], confidence)
+            for goal in _goals(settings)
+            for seen in [_part(observed, goal=goal)]
+            if len(seen)
+        ],
+        "plain": _budgets(_part(evidence.plain, **own), rules, confidence),
+        "final": _budgets(_part(evidence.final, **own), rules, confidence),
+    }
+
+
+def _tuned(tuned: pd.DataFrame, assigned: pd.DataFrame) -> Json | None:
+    if not len(tuned):
+        return None
+    row = tuned.iloc[0]
+    return {
+        "value": row["learning_rate"],
+        "low": row["low"],
+        "high": row["high"],
+        "edge": row["edge"],
+        "method": row["method"],
+        "confirmed": assigned["learning_rate"].min() if len(assigned) else None,
+    }
+
+
+def _goal(goal: float, seen: pd.DataFrame, batch_size: int, confidence: float) -> Json:
+    steps = steps_to_goal(seen, confidence)
+    missing = int((seen["kind"] == "missing").sum())
+    return {
+        "goal": goal,
+        "steps": asdict(steps),
+        "examples": asdict(steps.map(lambda number: number * batch_size)),
+        "reached": int((seen["kind"] == "reached").sum()),
+        "replicates": len(seen) - missing,
+        "missing": missing,
+    }
+
+
+def _budgets(rows: pd.DataFrame, rules: Sequence[str], confidence: float) -> Json:
+    return {
+        rule: _budget(_part(rows, rule=rule), confidence)
+        for rule in rules
+        if bool((rows["rule"] == rule).any())
+    }
+
+
+def _budget(rows: pd.DataFrame, confidence: float) -> Json:
+    missing = int((rows["kind"] == "missing").sum())
+    return {
+        **{measure: asdict(mean_of(measure, rows, confidence)) for measure in MEASURES},
+        "replicates": len(rows) - missing,
+        "diverged": int((rows["kind"] == "diverged").sum()),
+        "missing": missing,
+    }
+
+
+def _part(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """Rows whose columns have the values given."""
+    chosen = np.ones(len(table), dtype=np.bool_)
+    for column, value in values.items():
+        chosen &= (table[column] == value).to_numpy(dtype=np.bool_)
+    return table.loc[chosen]
+
+
+def _goals(settings: Settings) -> list[float]:
+    """All levels, hardest last."""
+    return sorted(settings.sweep.goals.levels, reverse=True)
+
+
+def _jsonable(value: Any) -> Any:
+    """Plain values only: floats to ten digits, None for what is not finite."""
+    if isinstance(value, dict):
+        return {key: _jsonable(part) for key, part in cast("Json", value).items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(part) for part in cast("Sequence[Any]", value)]
+    if isinstance(value, np.generic):
+        return _jsonable(cast("np.generic[Any]", value).item())
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+    return value

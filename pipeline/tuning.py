@@ -1,0 +1,219 @@
+"""The tuned learning rate of every cell of a sweep, and its rounding to a preferred number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from pipeline.intervals import Interval, mean_interval
+from pipeline.observations import observations
+from pipeline.vertex import vertex
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipeline.trial import Quantity
+
+__all__ = ["preferred", "tuned_learning_rates"]
+
+_WINDOW: Final = 2.0  # log2: points within a factor 4 of their replicate's best steps
+_R10: Final = ("1", "1.25", "1.6", "2", "2.5", "3.15", "4", "5", "6.3", "8", "10")
+_SORTED: Final = ["model", "batch_size", "replicate", "learning_rate", "fingerprint", "member"]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """The trials of one cell [n] that did not fail.
+
+    Attributes:
+        rate: Natural log of the learning rate.
+        cost: log2 of steps to goal; where none reached it, the last validation loss. NaN where the
+            trial says nothing of it: censored or diverged.
+        replicate: Index of the replicate.
+        diverged: Whether the trial diverged short of the goal.
+        reached: Whether ``cost`` is of steps.
+    """
+
+    rate: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    replicate: NDArray[np.int64]
+    diverged: NDArray[np.bool_]
+    reached: bool
+
+
+@dataclass(frozen=True)
+class _Tuned:
+    """A row of the result; ``rate`` is of the natural log of the learning rate."""
+
+    rate: Interval
+    edge: Literal["", "low", "high"]
+    method: Literal["quadratic", "best", "none"]
+
+
+def tuned_learning_rates(
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    *,
+    quantity: Quantity,
+    goal: float,
+    box: tuple[float, float],
+    confidence: float,
+) -> pd.DataFrame:
+    """Learning rate of fewest steps to ``goal`` per cell, from all replicates, grid and search.
+
+    ``quadratic``: log2 steps = a_replicate + b·log η + c·(log η)², through the points within a
+    factor 4 of their replicate's best; the vertex with Fieller's interval. Both are kept among the
+    learning rates of those points, and the value at or under the largest one that lies below every
+    rate that diverged. An unbounded interval becomes the whole window: the optimum is in it,
+    unresolved. ``best``, where that parabola has too few points or does not open upwards:
+    geometric mean of every replicate's best, with the Student interval over replicates, made to
+    hold the next rates tried on either side and clipped to the box. It also serves where no trial
+    reached the goal; best is then the lowest validation loss at the end of the budget. ``none``:
+    every trial diverged or failed. Source: SCIENCE.md, estimand 5; Shallue et al. 2018 (arXiv
+    1811.03600), section 4.1, tune per batch size, and check the optimum against the edge of the
+    space.
+
+    Args:
+        trials: Table of the sweep's trials.
+        curves: Table of their evaluations.
+        quantity: What ``goal`` is a level of.
+        goal: The hardest level, at which the sweep stops.
+        box: Lowest and highest learning rate of the design.
+        confidence: Level of the intervals, in (0, 1).
+
+    Returns:
+        Per cell that has trials, sorted by model and batch size: ``model``, ``batch_size``,
+        ``learning_rate``, ``low``, ``high`` (NaN where the method is ``none``), ``edge`` and
+        ``method``. ``edge`` is ``low`` or ``high`` where some replicate tried no rate beyond the
+        tuned one on that side, and ``low`` where all trials diverged: the optimum may lie outside.
+    """
+    seen = observations(trials, curves, quantity=quantity, goals=[goal])
+    seen["loss"] = trials["last_validation_loss"].to_numpy(dtype=np.float64)
+    rows = [
+        {"model": cell["model"].iloc[0], "batch_size": cell["batch_size"].iloc[0]}
+        | _row(_tune(_cell(cell), np.log(np.array(box)), confidence))
+        for _, cell in seen.sort_values(_SORTED).groupby(["model", "batch_size"])
+    ]
+    columns = ["model", "batch_size", "learning_rate", "low", "high", "edge", "method"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def preferred(learning_rate: float) -> float:
+    """Nearest number of the R10 series, 1 1.25 1.6 2 2.5 3.15 4 5 6.3 8 times a power of ten.
+
+    Confirm trains this one, so that an estimate that moves a little retrains nothing; it is off by
+    less than 14 %. Nearest is meant in the logarithm. Source: ISO 3:1973, preferred numbers.
+
+    Args:
+        learning_rate: A positive number.
+
+    Returns:
+        The preferred number, exactly as its decimal notation reads.
+
+    Raises:
+        ValueError: If ``learning_rate`` is not positive and finite.
+    """
+    if not (learning_rate > 0 and math.isfinite(learning_rate)):
+        raise ValueError(f"learning_rate is {learning_rate}; it must be positive and finite")
+    exponent = math.floor(math.log10(learning_rate))
+    candidates = [float(f"{mantissa}e{exponent}") for mantissa in _R10]
+    return min(candidates, key=lambda number: abs(math.log(number / learning_rate)))
+
+
+def _cell(seen: pd.DataFrame) -> _Cell:
+    seen = seen[seen["kind"] != "missing"]
+    kind = seen["kind"].to_numpy(dtype=np.str_)
+    steps = seen["steps"].to_numpy(dtype=np.float64)
+    loss = seen["loss"].to_numpy(dtype=np.float64)
+    reached = bool(np.any(kind == "reached"))
+    if reached:
+        cost = np.log2(np.where(kind == "reached", steps, np.nan))
+    else:
+        cost = np.where((kind == "censored") & np.isfinite(loss), loss, np.nan)
+    return _Cell(
+        np.log(seen["learning_rate"].to_numpy(dtype=np.float64)),
+        cost,
+        seen["replicate"].to_numpy(dtype=np.int64),
+        kind == "infinite",
+        reached,
+    )
+
+
+def _tune(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
+    usable = np.isfinite(cell.cost)
+    if not np.any(usable):
+        edge = "low" if np.any(cell.diverged) else ""
+        return _Tuned(Interval(), edge, "none")
+    rate = _quadratic(cell, confidence) if cell.reached else None
+    method = "quadratic" if rate else "best"
+    rate = rate or _best(cell, box, confidence)
+    assert rate.value is not None
+    return _Tuned(rate, _edge(cell, rate.value), method)
+
+
+def _quadratic(cell: _Cell, confidence: float) -> Interval | None:
+    usable = np.isfinite(cell.cost)
+    rate, cost, replicate = cell.rate[usable], cell.cost[usable], cell.replicate[usable]
+    near = cost <= _lowest(cost, replicate) + _WINDOW
+    rate, cost, replicate = rate[near], cost[near], replicate[near]
+    found = vertex(rate, cost, replicate, confidence)
+    if found is None or found.value is None:
+        return None
+    first, last = float(rate.min()), float(rate.max())
+    low = first if found.low is None else min(max(found.low, first), last)
+    high = last if found.high is None else max(min(found.high, last), first)
+    value = min(max(found.value, first), _ceiling(cell, rate))
+    return Interval(value, min(low, value), max(high, value))
+
+
+def _best(cell: _Cell, box: NDArray[np.float64], confidence: float) -> Interval:
+    usable = np.isfinite(cell.cost)
+    rate, cost, replicate = cell.rate[usable], cell.cost[usable], cell.replicate[usable]
+    order = np.lexsort((rate, cost, replicate))
+    best = rate[order][np.unique(replicate[order], return_index=True)[1]]
+    mean = mean_interval(best, confidence)
+    assert mean.value is not None
+    value = min(mean.value, _ceiling(cell, rate))
+    # The optimum is known no better than the spacing of what was tried.
+    below = float(cell.rate[cell.rate < value].max(initial=box[0]))
+    above = float(cell.rate[cell.rate > value].min(initial=box[1]))
+    low = max(min(below, below if mean.low is None else mean.low), float(box[0]))
+    high = min(max(above, above if mean.high is None else mean.high), float(box[1]))
+    return Interval(value, min(low, value), max(high, value))
+
+
+def _lowest(cost: NDArray[np.float64], replicate: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Per point the lowest cost of its replicate."""
+    replicates, index = np.unique(replicate, return_inverse=True)
+    lowest = np.full(len(replicates), np.inf)
+    np.minimum.at(lowest, index, cost)
+    return lowest[index]
+
+
+def _ceiling(cell: _Cell, rate: NDArray[np.float64]) -> float:
+    """Largest of ``rate`` under every rate that diverged, or the largest where none is.
+
+    A fresh replicate that diverges costs more than any number of steps, and a parabola through
+    the survivors does not see the edge.
+    """
+    safe = rate[rate < cell.rate[cell.diverged].min(initial=np.inf)]
+    return float((safe if len(safe) else rate).max())
+
+
+def _edge(cell: _Cell, value: float) -> Literal["", "low", "high"]:
+    """The side on which some replicate tried nothing beyond ``value``."""
+    tried = [cell.rate[cell.replicate == index] for index in np.unique(cell.replicate)]
+    if value <= max(float(rates.min()) for rates in tried):
+        return "low"
+    return "high" if value >= min(float(rates.max()) for rates in tried) else ""
+
+
+def _row(tuned: _Tuned) -> dict[str, object]:
+    rate = tuned.rate.map(math.exp)
+    values = {"learning_rate": rate.value, "low": rate.low, "high": rate.high}
+    numbers = {name: math.nan if value is None else value for name, value in values.items()}
+    return {**numbers, "edge": tuned.edge, "method": tuned.method}

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from pipeline import trade_off as module
+from pipeline.trade_off import CriticalBatchSize, TradeOff, trade_off
+
+SIZES = (1, 4, 16, 64, 256, 1347)
+S_MIN = 30.0
+
+
+def planted(
+    rng: np.random.Generator,
+    b_crit: float,
+    *,
+    sizes: tuple[int, ...] = SIZES,
+    replicates: int = 5,
+    noise: float = 0.15,
+) -> pd.DataFrame:
+    """The trade-off with lognormal noise, every replicate at the goal."""
+    size = np.repeat(sizes, replicates)
+    steps = S_MIN * (1 + b_crit / size) * np.exp(noise * rng.normal(size=len(size)))
+    return pd.DataFrame({"batch_size": size, "kind": "reached", "steps": steps})
+
+
+def critical(found: TradeOff) -> CriticalBatchSize:
+    assert found.resolved
+    assert found.b_crit is not None
+    return found.b_crit
+
+
+def covers(found: TradeOff, truth: float) -> bool:
+    b_crit = critical(found)
+    low, high = b_crit.low or 0.0, math.inf if b_crit.high is None else b_crit.high
+    return low <= truth <= high
+
+
+@pytest.mark.parametrize("replicates", [1, 3])
+@pytest.mark.parametrize("truth", [2.0, 60.0, 900.0])
+def test_without_noise_the_truth_is_found(replicates: int, truth: float) -> None:
+    rng = np.random.default_rng(0)
+    found = trade_off(planted(rng, truth, replicates=replicates, noise=0.0), 0.95)
+    assert found.s_min == pytest.approx(S_MIN, rel=1e-6)
+    assert found.e_min == pytest.approx(S_MIN * truth, rel=1e-6)
+    b_crit = critical(found)
+    assert [b_crit.low, b_crit.value, b_crit.high] == pytest.approx([truth] * 3, rel=1e-6)
+    assert b_crit.bound is None
+    assert (found.points, found.reason) == (6, "")
+
+
+SETTINGS = [(b_crit, replicates) for b_crit in (5.0, 60.0, 400.0) for replicates in (1, 5)]
+
+
+def coverage(tables: int) -> tuple[int, int]:
+    rng = np.random.default_rng(1)
+    hits = [
+        covers(trade_off(planted(rng, b_crit, replicates=replicates), 0.95), b_crit)
+        for b_crit, replicates in SETTINGS
+        for _ in range(tables)
+    ]
+    return sum(hits), len(hits)
+
+
+def test_intervals_cover_the_planted_critical_batch_size() -> None:
+    """200 tables in each of 6 settings, pooled: standard error 0.6 %, band of 999 in 1,000."""
+    hits, total = coverage(200)
+    low, high = stats.binom.interval(0.999, total, 0.95)
+    assert low <= hits <= high
+
+
+def test_the_normal_quantile_would_not_cover(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The acceptance test above can fail: χ² = 3.84 in place of F(1, dof) does."""
+    monkeypatch.setattr(module, "t_quantile", lambda confidence, dof: 1.96)
+    hits, total = coverage(200)
+    assert hits < stats.binom.interval(0.999, total, 0.95)[0]
+
+
+def test_the_estimate_is_unbiased_in_the_logarithm() -> None:
+    """300 tables; the mean error lies within 3 of its standard errors."""
+    rng = np.random.default_rng(2)
+    errors = np.array([
+        math.log(critical(trade_off(planted(rng, 60.0), 0.95)).value / 60) for _ in range(300)
+    ])
+    assert abs(errors.mean()) < 3 * errors.std() / math.sqrt(len(errors))
+
+
+def test_batch_sizes_all_below_leave_a_lower_bound() -> None:
+    found = trade_off(planted(np.random.default_rng(3), 1e6), 0.95)
+    b_crit = critical(found)
+    assert (b_crit.value, b_crit.high, b_crit.bound) == (None, None, "lower")
+    assert SIZES[-1] < b_crit.low <= 1e6
+    assert found.s_min is None
+    assert found.e_min == pytest.approx(S_MIN * 1e6, rel=0.2)
+
+
+def test_batch_sizes_all_above_leave_an_upper_bound() -> None:
+    found = trade_off(planted(np.random.default_rng(3), 1e-3), 0.95)
+    b_crit = critical(found)
+    assert (b_crit.value, b_crit.low, b_crit.bound) == (None, None, "upper")
+    assert 1e-3 <= b_crit.high < 1
+    assert found.e_min is None
+    assert found.s_min == pytest.approx(S_MIN, rel=0.2)
+
+
+@pytest.mark.parametrize(("truth", "bound"), [(0.6, "upper"), (3000.0, "lower")])
+def test_an_estimate_just_outside_keeps_the_limit_on_the_measured_side(
+    truth: float, bound: str
+) -> None:
+    b_crit = critical(trade_off(planted(np.random.default_rng(3), truth, noise=0.02), 0.95))
+    assert (b_crit.value, b_crit.bound) == (None, bound)
+    assert b_crit.high == pytest.approx(truth, rel=0.2) if bound == "upper" else not b_crit.high
+    assert b_crit.low == pytest.approx(truth, rel=0.2) if bound == "lower" else not b_crit.low
+
+
+def test_an_estimate_inside_with_a_limit_at_infinity_keeps_its_value() -> None:
+    steps = [1000.0, 220.0, 90.0, 30.0]
+    table = pd.DataFrame({"batch_size": [1, 4, 16, 64], "kind": "reached", "steps": steps})
+    b_crit = critical(trade_off(table, 0.95))
+    assert b_crit.bound == "lower"
+    assert 1 <= b_crit.value <= 64
+    assert b_crit.low < b_crit.value
+
+
+def test_data_that_bound_neither_side_are_unresolved() -> None:
+    table = pd.DataFrame({"batch_size": [1, 4, 16], "kind": "reached", "steps": [50.0, 10.0, 30.0]})
+    found = trade_off(table, 0.95)
+    assert (found.resolved, found.b_crit, found.points) == (False, None, 3)
+    assert found.reason == "the measured batch sizes bound B_crit on neither side"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_fewer_than_three_batch_sizes_are_unresolved(count: int) -> None:
+    table = planted(np.random.default_rng(0), 60.0).query(f"batch_size in {list(SIZES[:count])}")
+    found = trade_off(table, 0.95)
+    assert (found.resolved, found.points) == (False, count)
+    assert found.reason.startswith(f"{count} batch sizes with every replicate at the goal")
+
+
+@pytest.mark.parametrize("kind", ["censored", "infinite"])
+def test_a_batch_size_with_a_straggler_is_left_out_and_named(kind: str) -> None:
+    table = planted(np.random.default_rng(4), 60.0)
+    whole = trade_off(table.query("batch_size > 1"), 0.95)
+    table.loc[2, ["kind", "steps"]] = [kind, 1e9 if kind == "censored" else math.inf]
+    found = trade_off(table, 0.95)
+    assert found.reason == "batch size 1 left out: 4 of 5 replicates reached the goal"
+    assert (found.resolved, found.points, found.b_crit) == (True, 5, whole.b_crit)
+
+
+def test_a_failed_replicate_is_counted_and_its_batch_size_stays() -> None:
+    table = planted(np.random.default_rng(4), 60.0)
+    without = trade_off(table.drop(index=2), 0.95)
+    table.loc[2, ["kind", "steps"]] = ["missing", math.nan]
+    found = trade_off(table, 0.95)
+    assert found.reason == "batch size 1: 1 of 5 replicates failed"
+    assert (found.points, found.b_crit) == (6, without.b_crit)
+
+
+def test_lack_of_fit_is_the_f_test_of_the_book() -> None:
+    """Misfit against the pooled variance between replicates, Bates & Watts 1988, section 1.3.2."""
+    table = planted(np.random.default_rng(5), 60.0)
+    found = trade_off(table, 0.95)
+    log_steps = np.log(table["steps"].to_numpy())
+    curve = np.log(found.s_min + found.e_min / table["batch_size"].to_numpy())
+    cells = log_steps.reshape(len(SIZES), 5)
+    pure = np.sum((cells - cells.mean(axis=1, keepdims=True)) ** 2)
+    statistic = (np.sum((log_steps - curve) ** 2) - pure) / 4 / (pure / 24)
+    assert found.lack_of_fit.dof == (4, 24)
+    assert found.lack_of_fit.statistic == pytest.approx(statistic, rel=1e-6)
+    assert found.lack_of_fit.p_value == pytest.approx(stats.f.sf(statistic, 4, 24), rel=1e-5)
+
+
+def test_another_shape_lacks_fit_and_the_true_one_rarely_does() -> None:
+    """400 tables: the share under 5 % lies in the binomial band of 999 in 1,000."""
+    rng = np.random.default_rng(6)
+    table = planted(rng, 60.0, noise=0.05)
+    table["steps"] *= np.where(table["batch_size"] == 64, 2, 1)
+    assert trade_off(table, 0.95).lack_of_fit.p_value < 1e-6
+    low = [trade_off(planted(rng, 60.0), 0.95).lack_of_fit.p_value < 0.05 for _ in range(400)]
+    first, last = stats.binom.interval(0.999, 400, 0.05)
+    assert first <= sum(low) <= last
+
+
+def test_without_replicates_nothing_is_said_of_fit() -> None:
+    found = trade_off(planted(np.random.default_rng(7), 60.0, replicates=1), 0.95)
+    assert found.lack_of_fit is None
+    assert critical(found).low < critical(found).value < critical(found).high
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(1, 10**6),
+        st.sampled_from(["reached"] * 9 + ["censored", "infinite", "missing"]),
+        st.floats(1.0, 1e9),
+    ),
+    max_size=25,
+)
+
+
+@settings(deadline=None)
+@given(rows=ROWS, sizes=st.lists(st.integers(1, 10**5), min_size=1, max_size=6), data=st.data())
+def test_any_table_gives_numbers_or_none_and_their_order_moves_no_digit(
+    rows: list[tuple[int, str, float]], sizes: list[int], data: st.DataObject
+) -> None:
+    of = {"censored": lambda s: s, "infinite": lambda _: math.inf, "missing": lambda _: math.nan}
+    table = pd.DataFrame(
+        [(sizes[i % len(sizes)], kind, of.get(kind, float)(s)) for i, kind, s in rows],
+        columns=["batch_size", "kind", "steps"],
+    )
+    found = trade_off(table, 0.95)
+    shuffled = table.sample(frac=1, random_state=data.draw(st.integers(0, 99)))
+    assert trade_off(shuffled, 0.95) == found
+    numbers = [found.s_min, found.e_min]
+    if found.lack_of_fit:
+        numbers += [found.lack_of_fit.statistic, found.lack_of_fit.p_value]
+    assert found.resolved == (found.b_crit is not None)
+    assert found.resolved or found.reason
+    if found.b_crit:
+        limits = [found.b_crit.low, found.b_crit.value, found.b_crit.high]
+        known = [limit for limit in limits if limit is not None]
+        assert known == sorted(known)
+        assert (found.b_crit.bound == "lower") == (found.b_crit.high is None)
+        assert (found.b_crit.bound == "upper") == (found.b_crit.low is None)
+        numbers += limits
+    assert all(number is None or math.isfinite(number) for number in numbers)
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 10**6), min_size=3, max_size=6, unique=True),
+    steps=st.floats(1.0, 1e9),
+    replicates=st.integers(1, 3),
+)
+def test_steps_that_never_change_bound_it_from_above(
+    sizes: list[int], steps: float, replicates: int
+) -> None:
+    table = pd.DataFrame({
+        "batch_size": sizes * replicates,
+        "kind": "reached",
+        "steps": float(steps),
+    })
+    b_crit = critical(trade_off(table, 0.95))
+    assert b_crit.bound == "upper"
+    assert b_crit.high < min(sizes)
