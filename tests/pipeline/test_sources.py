@@ -1,0 +1,32 @@
+"""Every estimator's docstring names its source (SCIENCE.md)."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from dataclasses import is_dataclass
+
+import pytest
+
+ESTIMATORS = [
+    "estimates",
+    "fixed_budget",
+    "hyperbola",
+    "intervals",
+    "observations",
+    "steps_to_goal",
+    "trade_off",
+    "tuning",
+    "vertex",
+]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_estimator_cites_its_source(name: str) -> None:
+    module = importlib.import_module(f"pipeline.{name}")
+    public = [getattr(module, each) for each in module.__all__]
+    estimators = [each for each in public if callable(each) and not is_dataclass(each)]
+    assert estimators
+    for each in estimators:
+        assert re.search(r"Source:\s", inspect.getdoc(each) or ""), each.__name__

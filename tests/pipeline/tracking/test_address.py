@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import TrackingSettings
+from pipeline.tracking import TrackingError, tracking_uri
+
+
+class TestTrackingUri:
+    @staticmethod
+    def of(uri: str | None, **environment: str) -> str:
+        settings = TrackingSettings(mlflow=True, uri=uri, experiment="batchscope")
+        return tracking_uri(settings, environment)
+
+    def test_the_setting_wins_then_the_variable_then_this_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        server = "http://tracking:5000"
+        assert self.of("postgresql://db/a", MLFLOW_TRACKING_URI=server) == "postgresql://db/a"
+        assert self.of(None, MLFLOW_TRACKING_URI=server) == server
+        assert self.of(None, MLFLOW_TRACKING_URI="") == f"sqlite:///{tmp_path}/mlflow.db"
+        assert self.of("sqlite:///runs/a.db?x=1") == f"sqlite:///{tmp_path}/runs/a.db?x=1"
+        assert self.of("sqlite:////data/a.db") == "sqlite:////data/a.db"
+
+    @pytest.mark.parametrize(
+        ("uri", "problem"),
+        [
+            ("./mlruns", "folder of files"),
+            ("mlruns", "folder of files"),
+            ("/data/mlruns", "folder of files"),
+            ("file:///data/mlruns", "folder of files"),
+            ("file:mlruns", "folder of files"),
+            ("sqlite://", "in memory"),
+            ("sqlite:///", "in memory"),
+            ("sqlite:///:memory:", "in memory"),
+            ("htp://server:5000", "htp is not a scheme"),
+        ],
+    )
+    def test_refuses_what_mlflow_cannot_serve(self, uri: str, problem: str) -> None:
+        with pytest.raises(TrackingError, match=problem) as refused:
+            self.of(uri)
+        assert str(refused.value).startswith(f"tracking.uri is '{uri}': ")
+        assert "set it to sqlite:///mlflow.db" in str(refused.value)
+
+    def test_names_the_variable_where_the_value_came_from_it(self) -> None:
+        with pytest.raises(TrackingError, match=r"^MLFLOW_TRACKING_URI is './mlruns'"):
+            self.of(None, MLFLOW_TRACKING_URI="./mlruns")
+
+    def test_a_password_is_never_shown(self) -> None:
+        with pytest.raises(TrackingError) as refused:
+            self.of("oracle://me:s3cret@db/x")
+        assert "s3cret" not in str(refused.value)
+        assert "me:***@db" in str(refused.value)
