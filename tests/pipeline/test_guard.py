@@ -1,0 +1,120 @@
+"""Stages end in order, hold their lock, and die with the command that started them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.stages import guard
+from pipeline.stages.guard import locked
+from tests.pipeline.conftest import ROOT
+
+STAGE = """
+    import sys, time
+    from pathlib import Path
+    from pipeline.stages.guard import locked, stage
+
+    @stage
+    def main():
+        with locked(Path("ledger")):
+            print("at work", flush=True)
+            {work}
+
+    main()
+"""
+
+
+def start(folder: Path, work: str, shell: bool = False) -> subprocess.Popen[str]:
+    (folder / "stage.py").write_text(textwrap.dedent(STAGE.format(work=work)))
+    command = [sys.executable, "stage.py"]
+    if shell:  # a shell that stays between the command and the stage, as dvc's may
+        command = ["sh", "-c", f"{sys.executable} stage.py; exit $?"]
+    return subprocess.Popen(
+        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+def wait_for(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_stage_says_how_to_go_on_and_fails(
+    number: int, status: int, tmp_path: Path
+) -> None:
+    process = start(tmp_path, "time.sleep(60)")
+    wait_for(process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert said == (
+        "stopped. What was trained is in the ledger; the same command goes on from there.\n"
+    )
+
+
+def test_bad_input_ends_in_a_message_and_status_2(tmp_path: Path) -> None:
+    process = start(tmp_path, "raise ValueError('sweep.race is 0; make it at least 1')")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert said == "error: sweep.race is 0; make it at least 1\n"
+
+
+def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
+    process = start(tmp_path, "raise KeyError('bug')")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Traceback" in said
+
+
+@pytest.mark.parametrize("shell", [False, True])
+def test_a_stage_dies_with_the_command_that_started_it(shell: bool, tmp_path: Path) -> None:
+    (tmp_path / "parent.py").write_text(
+        "import subprocess, sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from tests.pipeline.test_guard import start, wait_for\n"
+        "from pathlib import Path\n"
+        f"process = start(Path('.'), 'time.sleep(60)', shell={shell})\n"
+        "wait_for(process)\n"
+        "import psutil\n"
+        "print(*[p.pid for p in psutil.Process().children(recursive=True)], flush=True)\n"
+        "process.wait()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "parent.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    assert len(children) == 1 + shell
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 30
+    while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in children):
+        assert time.monotonic() < deadline, "a stage outlived the command that started it"
+        time.sleep(0.1)
+
+
+def test_a_second_stage_is_refused_while_the_first_is_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_LOCK_SECONDS", 0.3)
+    process = start(tmp_path, "time.sleep(60)")
+    wait_for(process)
+    with (
+        pytest.raises(ValueError, match=f"in use by process {process.pid}"),
+        locked(tmp_path / "ledger"),
+    ):
+        pass
+    process.kill()
+    process.communicate()
+    with locked(tmp_path / "ledger"):
+        assert (tmp_path / "ledger" / ".lock").read_text() == str(os.getpid())

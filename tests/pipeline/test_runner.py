@@ -1,0 +1,272 @@
+"""Ledger, MLflow and tables agree, whatever happens on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from pipeline.design import Design
+from pipeline.engines.inline import InlineEngine
+from pipeline.events import Event, Finished
+from pipeline.images import Prepared
+from pipeline.ledger import Ledger
+from pipeline.outcome import Ended, RaceResult
+from pipeline.progress import Progress
+from pipeline.runner import Runner
+from pipeline.settings import Settings
+from pipeline.tables import cells_table, curves_table, trials_table
+from pipeline.tracking import MlflowMirror, NullMirror, TrackingError
+from pipeline.trial import CohortPlan
+
+BATCH_NORM = "tests.pipeline.networks:batch_norm"
+
+
+class Counting(InlineEngine):
+    """Counts trials actually trained, and can be stopped after a number of cohorts."""
+
+    def __init__(self, prepared: Prepared, patience: int = 1000) -> None:
+        super().__init__(prepared)
+        self.trained: Counter[tuple[str, int]] = Counter()
+        self.patience = patience
+
+    def run(self, cohorts: Sequence[CohortPlan]) -> Iterator[Event]:
+        for event in super().run(cohorts):
+            if isinstance(event, Finished):
+                if not self.patience:
+                    raise KeyboardInterrupt
+                self.patience -= 1
+                cell = event.plan.cell
+                self.trained[cell.model, cell.batch_size] += len(event.plan.trials)
+            yield event
+
+
+@pytest.fixture
+def small(settings: Settings) -> Settings:
+    """Two networks, two batch sizes, three learning rates, two replicates, short budgets."""
+    sweep = settings.sweep.model_copy(
+        update={
+            "replicates": 2,
+            "learning_rates": settings.sweep.learning_rates.model_copy(update={"points": 3}),
+            "budget": settings.sweep.budget.model_copy(update={"epochs": 0.3, "min_steps": 10}),
+            "goals": settings.sweep.goals.model_copy(update={"levels": (0.6,)}),
+        }
+    )
+    return settings.model_copy(update={"models": ("mlp", BATCH_NORM), "sweep": sweep})
+
+
+@pytest.fixture
+def design(small: Settings, prepared: Prepared) -> Design:
+    def infeasible(model: str, size: int) -> str:
+        return "one value per channel" if (model, size) == (BATCH_NORM, 1) else ""
+
+    return Design(small, prepared.digest, len(prepared.train), (1, 64), "cpu", infeasible)
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger", pytest.fail)
+
+
+def session(ledger: Ledger, engine: Counting, uri: str, design: Design) -> list[RaceResult]:
+    mirror = MlflowMirror(
+        uri=uri, experiment="batchscope", dataset="digits", data_digest=design.data_digest,
+        phase="sweep", models=design.settings.models, git_commit=None,
+    )  # fmt: skip
+    mirror.open()
+    runner = Runner("sweep", ledger, engine, mirror, 36, lambda _: None)
+    try:
+        results = runner.run(design.grid())
+    except KeyboardInterrupt:
+        mirror.close("KILLED")
+        raise
+    mirror.close("FINISHED")
+    return results
+
+
+def tracked(uri: str) -> pd.DataFrame:
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("batchscope")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    return pd.DataFrame([
+        {
+            **{k.removeprefix("batchscope."): v for k, v in run.data.tags.items()},
+            "status": run.info.status,
+            "steps": run.data.metrics.get("steps"),
+            "rate": float(run.data.params["learning_rate"]),
+        }
+        for run in runs
+        if run.data.tags["batchscope.role"] == "trial"
+    ])  # fmt: skip
+
+
+def test_each_planned_trial_ends_once_in_ledger_table_and_mlflow(
+    design: Design, ledger: Ledger, prepared: Prepared, uri: str
+) -> None:
+    engine = Counting(prepared)
+    results = session(ledger, engine, uri, design)
+    table = trials_table(results)
+    planned = {(race.fingerprint, i) for race in design.grid() for i in range(len(race.trials))}
+    assert engine.trained == {("mlp", 1): 6, ("mlp", 64): 6, (BATCH_NORM, 64): 6}
+    keys = list(zip(table["fingerprint"], table["member"], strict=True))
+    assert len(keys) == len(planned) == 18
+    assert set(keys) == planned
+    runs = tracked(uri)
+    assert len(runs) == 18
+    runs["member"] = runs["member"].astype(int)
+    both = table.merge(runs, on=["fingerprint", "member"], suffixes=("", "_mlflow"))
+    assert len(both) == 18
+    assert (both["ended"] == both["ended_mlflow"]).all()
+    assert (both["status"] == "FINISHED").all()
+    assert (both["steps"] == both["steps_mlflow"]).all()
+    assert (both["learning_rate"] == both["rate"]).all()
+    for race in design.grid():
+        kept = ledger.read(race.fingerprint)
+        assert kept is not None
+        mine = table[table["fingerprint"] == race.fingerprint].sort_values("member")
+        assert [str(r.ended) for r in kept.results] == mine["ended"].tolist()
+    curves = curves_table(results)
+    last = curves.groupby(["fingerprint", "member"])["step"].max()
+    assert (last.loc[keys].to_numpy() == table["steps"].to_numpy()).all()
+
+
+def test_an_infeasible_cell_is_declared_in_the_table(
+    design: Design, ledger: Ledger, prepared: Prepared, uri: str
+) -> None:
+    results = session(ledger, Counting(prepared), uri, design)
+    cells = cells_table(design.cells(), results).set_index(["model", "batch_size"])
+    assert cells["feasible"].to_dict() == {
+        ("mlp", 1): True, ("mlp", 64): True, (BATCH_NORM, 1): False, (BATCH_NORM, 64): True,
+    }  # fmt: skip
+    assert cells.loc[(BATCH_NORM, 1), "reason"] == "one value per channel"
+    assert cells["trials"].tolist() == [6, 6, 0, 6]
+
+
+@pytest.mark.parametrize("patience", [0, 1, 2])
+def test_an_interrupted_session_resumes_without_repeating_a_trial(
+    patience: int, design: Design, ledger: Ledger, prepared: Prepared, uri: str, tmp_path: Path
+) -> None:
+    first, second, third = Counting(prepared, patience), Counting(prepared), Counting(prepared)
+    with pytest.raises(KeyboardInterrupt):
+        session(ledger, first, uri, design)
+    resumed = session(ledger, second, uri, design)
+    assert sum(first.trained.values()) + sum(second.trained.values()) == 18
+    assert len(tracked(uri)) == 18
+    again = session(ledger, third, uri, design)
+    assert not third.trained
+    fresh = session(
+        Ledger(tmp_path / "fresh", pytest.fail), Counting(prepared), f"{uri}.fresh", design
+    )
+    pd.testing.assert_frame_equal(trials_table(resumed), trials_table(fresh), check_exact=True)
+    pd.testing.assert_frame_equal(trials_table(resumed), trials_table(again), check_exact=True)
+    pd.testing.assert_frame_equal(curves_table(resumed), curves_table(fresh), check_exact=True)
+
+
+def test_a_deleted_database_is_filled_again_from_the_ledger(
+    design: Design, ledger: Ledger, prepared: Prepared, uri: str
+) -> None:
+    session(ledger, Counting(prepared), uri, design)
+    engine = Counting(prepared)
+    session(ledger, engine, f"{uri}.other", design)
+    assert not engine.trained
+    assert len(tracked(f"{uri}.other")) == 18
+
+
+def test_extending_a_study_trains_the_extension_only(
+    design: Design, ledger: Ledger, prepared: Prepared, uri: str
+) -> None:
+    session(ledger, Counting(prepared), uri, design)
+    wider = replace(design, batch_sizes=(1, 32, 64))
+    engine = Counting(prepared)
+    session(ledger, engine, uri, wider)
+    assert engine.trained == {("mlp", 32): 6, (BATCH_NORM, 32): 6}
+    settings = design.settings
+    more = settings.sweep.model_copy(update={"replicates": 3})
+    engine = Counting(prepared)
+    deeper = replace(wider, settings=settings.model_copy(update={"sweep": more}))
+    results = session(ledger, engine, uri, deeper)
+    assert set(engine.trained.values()) == {3}
+    assert {r.race.replicate for r in results if r.race.cell.batch_size == 1} == {0, 1, 2}
+    models = settings.model_copy(update={"models": ("mlp", BATCH_NORM, "conv")})
+    engine = Counting(prepared)
+    session(ledger, engine, uri, replace(wider, settings=models))
+    assert {model for model, _ in engine.trained} == {"conv"}
+    easier = settings.sweep.goals.model_copy(update={"levels": (0.6, 0.9)})
+    goals = settings.model_copy(
+        update={"sweep": settings.sweep.model_copy(update={"goals": easier})}
+    )
+    engine = Counting(prepared)
+    session(ledger, engine, uri, replace(wider, settings=goals))
+    assert not engine.trained
+    engine = Counting(prepared)
+    session(ledger, engine, uri, replace(design, data_digest="another split"))
+    assert sum(engine.trained.values()) == 18
+
+
+def test_failures_are_told_kept_and_tried_again(
+    design: Design, ledger: Ledger, prepared: Prepared, uri: str
+) -> None:
+    faulty = "tests.pipeline.networks:faulty"
+    broken = replace(
+        design, batch_sizes=(64,), settings=design.settings.model_copy(update={"models": (faulty,)})
+    )
+    said: list[str] = []
+    mirror = MlflowMirror(
+        uri=uri, experiment="batchscope", dataset="digits", data_digest="d", phase="sweep",
+        models=(faulty,), git_commit=None,
+    )  # fmt: skip
+    mirror.open()
+    engine = Counting(prepared)
+    for _ in range(2):
+        results = Runner("sweep", ledger, engine, mirror, 36, said.append).run(broken.grid())
+        assert {t.ended for r in results for t in r.results} == {Ended.FAILED}
+    mirror.close("FINISHED")
+    assert engine.trained == {(faulty, 64): 12}
+    assert any("ArithmeticError: as the test wants it" in line for line in said)
+    runs = tracked(uri)
+    assert len(runs) == 6
+    assert set(runs["status"]) == {"FAILED"}
+
+
+def test_progress_counts_trials_and_names_cells(
+    design: Design, prepared: Prepared, tmp_path: Path
+) -> None:
+    plans = [CohortPlan((race,), 36) for race in design.grid()]
+    path = tmp_path / "progress"
+    with path.open("w") as stream, Progress("sweep", 20, plans, stream) as progress:
+        lines = []
+        for event in InlineEngine(prepared).run(plans):
+            progress.tell(event)
+            lines.append(progress.line())
+    assert lines[0].startswith("sweep: 2 of 20 trials | mlp · B=1")
+    assert lines[-1].startswith("sweep: 20 of 20 trials")
+    assert any("left" in line for line in lines)
+    assert path.read_text().startswith("sweep: 20 of 20 trials")
+
+
+def test_training_goes_on_when_mlflow_is_lost_and_gives_the_same_numbers(
+    design: Design, ledger: Ledger, prepared: Prepared, uri: str, tmp_path: Path
+) -> None:
+    class Lost(NullMirror):
+        def write(self, result: RaceResult) -> None:
+            raise TrackingError("http://127.0.0.1:9", "no answer")
+
+    said: list[str] = []
+    engine = Counting(prepared)
+    results = Runner("sweep", ledger, engine, Lost(), 36, said.append).run(design.grid())
+    assert sum(engine.trained.values()) == sum(len(r.results) for r in results) == 18
+    assert any(line.startswith("warning: tracking.uri is 'http://127.0.0.1:9'") for line in said)
+    tracked = session(Ledger(tmp_path / "other", pytest.fail), Counting(prepared), uri, design)
+    for table in (trials_table, curves_table):
+        pd.testing.assert_frame_equal(table(results), table(tracked), check_exact=True)
