@@ -1,0 +1,118 @@
+"""From estimates.json, as parsed, to plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipeline.figures.evidence import (
+    CellEstimate,
+    CriticalBatchSize,
+    Estimates,
+    FixedBudget,
+    GoalSteps,
+    TradeOff,
+    TunedRate,
+)
+from pipeline.intervals import Interval
+
+__all__ = ["read_estimates"]
+
+Json = Mapping[str, Any]
+_SCHEMA: Final = 1
+
+
+def read_estimates(document: Json) -> Estimates:
+    """Take estimates.json, as parsed, into plain values.
+
+    Raises:
+        ValueError: The document is of another schema than this version reads.
+    """
+    if document.get("schema") != _SCHEMA:
+        raise ValueError(
+            f"estimates.json has schema {document.get('schema')!r} and this version reads "
+            f"{_SCHEMA}; run the analyse stage again"
+        )
+    models: Json = document["models"]
+    return Estimates(
+        dataset=document["dataset"],
+        confidence=document["confidence"],
+        quantity=document["quantity"],
+        goals=tuple(document["goals"]),
+        train_examples=document["train_examples"],
+        epochs=document["epochs"],
+        reference_batch_size=document["reference_batch_size"],
+        models=tuple(models),
+        cells=tuple(
+            _cell(name, cell)
+            for name, model in models.items()
+            for cell in sorted(model["cells"], key=lambda cell: int(cell["batch_size"]))
+        ),
+        trade_offs={
+            name: tuple(_trade_off(fit) for fit in model["trade_off"])
+            for name, model in models.items()
+        },
+    )
+
+
+def _cell(model: str, cell: Json) -> CellEstimate:
+    return CellEstimate(
+        model=model,
+        batch_size=cell["batch_size"],
+        feasible=cell["feasible"],
+        reason=cell["reason"],
+        ended=dict(cell.get("ended") or {}),
+        tuned=_tuned(cell.get("tuned_learning_rate")),
+        goals=tuple(_goal(goal) for goal in cell.get("goals") or ()),
+        plain=_fixed(cell.get("plain")),
+        final=_fixed(cell.get("final")),
+    )
+
+
+def _interval(numbers: Json | None) -> Interval:
+    return Interval(**{name: (numbers or {}).get(name) for name in ("value", "low", "high")})
+
+
+def _tuned(tuned: Json | None) -> TunedRate | None:
+    if tuned is None:
+        return None
+    return TunedRate(_interval(tuned), tuned["edge"], tuned["method"], tuned["confirmed"])
+
+
+def _goal(goal: Json) -> GoalSteps:
+    return GoalSteps(
+        goal["goal"],
+        _interval(goal["steps"]),
+        _interval(goal["examples"]),
+        goal["reached"],
+        goal["replicates"],
+    )
+
+
+def _fixed(rules: Json | None) -> dict[str, FixedBudget]:
+    return {
+        rule: FixedBudget(
+            _interval(budget["validation_error"]),
+            _interval(budget["test_error"]),
+            _interval(budget["validation_loss"]),
+            budget["replicates"],
+            budget["diverged"],
+        )
+        for rule, budget in (rules or {}).items()
+        if budget is not None
+    }
+
+
+def _trade_off(fit: Json) -> TradeOff:
+    critical: Json | None = fit["b_crit"]
+    misfit: Json = fit["lack_of_fit"] or {}
+    return TradeOff(
+        goal=fit["goal"],
+        s_min=fit["s_min"],
+        e_min=fit["e_min"],
+        critical=CriticalBatchSize(_interval(critical), critical["bound"]) if critical else None,
+        misfit=misfit.get("p_value"),
+        points=fit["points"],
+        resolved=fit["resolved"],
+        reason=fit["reason"],
+    )

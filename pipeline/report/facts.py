@@ -1,0 +1,53 @@
+"""What was studied: the head of the page."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Final
+
+from pipeline.figures.wording import number
+
+if TYPE_CHECKING:
+    from pipeline.figures import Study
+    from pipeline.manifest import Manifest
+    from pipeline.settings import Settings
+
+__all__ = ["facts"]
+
+_DIGITS: Final = 12  # of a digest shown; enough to tell studies apart
+
+
+def facts(settings: Settings, manifest: Manifest, study: Study) -> dict[str, str]:
+    """Say in a few words each what was studied.
+
+    Returns:
+        Descriptions by term, in the order of the page.
+    """
+    estimates, sweep, training = study.estimates, settings.sweep, settings.training
+    levels = ", ".join(estimates.level(goal) for goal in estimates.goals)
+    box, budget = sweep.learning_rates, sweep.budget
+    return {
+        "Data set": f"{manifest.dataset}: {manifest.train_examples:,} examples to train, "
+        f"{manifest.validation_examples:,} to validate, {manifest.test_examples:,} to test",
+        "Models": ", ".join(settings.models),
+        "Batch sizes": ", ".join(f"{size:,}" for size in estimates.batch_sizes),
+        "Learning rates": f"{box.points} from {number(box.low)} to {number(box.high)}, log-spaced",
+        "Optimiser": f"{training.optimiser}, momentum {training.momentum:g}"
+        f"{' (Nesterov)' if training.nesterov else ''}, "
+        f"weight decay {training.weight_decay:g}, order {training.order}",
+        "Goals": f"{estimates.goal_quantity} at most {levels}",
+        "Budget": f"{budget.epochs:g} epochs, at least {budget.min_steps:,} steps",
+        "Replicates": f"{sweep.replicates} in the sweep, {settings.confirm.replicates} fresh ones "
+        "in confirm",
+        "Trials": f"{len(study.sweep):,} in the sweep",
+        "Reference batch size": f"{estimates.reference_batch_size:,}",
+        "Digests": f"settings {_digest(settings)}, data {manifest.digest[:_DIGITS]}",
+    }
+
+
+def _digest(settings: Settings) -> str:
+    """SHA-256 of all settings that a number of the report can depend on."""
+    content = settings.model_dump(mode="json", exclude={"tracking"})
+    canonical = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:_DIGITS]

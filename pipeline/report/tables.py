@@ -1,0 +1,165 @@
+"""The report's tables, as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.figures.wording import UNRESOLVED, number, p_value, percent, span
+from pipeline.outcome import Ended
+from pipeline.report.findings import critical_batch_size
+
+if TYPE_CHECKING:
+    from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget
+
+__all__ = ["Table", "tables"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    Attributes:
+        name: Its anchor on the page.
+        caption: What it shows.
+        columns: Heads; the first two columns head their rows.
+        rows: As long as ``columns``.
+        empty: What to say where there are no rows.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    empty: str
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"a row of table {self.name} is not as long as its head")
+
+
+def tables(estimates: Estimates) -> tuple[Table, ...]:
+    """Every table, in the order of the page."""
+    return (
+        _settings(estimates),
+        _critical(estimates),
+        _infeasible(estimates),
+        _endings(estimates),
+    )
+
+
+def _settings(estimates: Estimates) -> Table:
+    return Table(
+        "settings",
+        f"Tuned settings, {estimates.goal_quantity} at most {estimates.level()}; in brackets the "
+        f"{estimates.interval_name}",
+        (
+            "Model",
+            "Batch size",
+            "Tuned learning rate",
+            "Edge of the box",
+            "Confirmed at",
+            "Steps to goal",
+            "Examples to goal",
+            "Reached",
+            "Test error, full budget",
+        ),
+        tuple(_setting(estimates, cell) for cell in estimates.cells if cell.feasible),
+        "No cell of this study is feasible.",
+    )
+
+
+def _setting(estimates: Estimates, cell: CellEstimate) -> tuple[str, ...]:
+    goal, tuned = cell.goal(estimates.hardest), cell.tuned
+    return (
+        cell.model,
+        f"{cell.batch_size:,}",
+        span(tuned.rate) if tuned else UNRESOLVED,
+        (tuned.edge if tuned else "") or "no",
+        number(tuned.confirmed) if tuned and tuned.confirmed is not None else "not trained",
+        span(goal.steps) if goal else UNRESOLVED,
+        span(goal.examples) if goal else UNRESOLVED,
+        f"{goal.reached} of {goal.replicates}" if goal else "not trained",
+        _error(cell.final.get("tuned")),
+    )
+
+
+def _error(budget: FixedBudget | None) -> str:
+    if budget is None:
+        return "not trained"
+    lost = f"; {budget.diverged} of {budget.replicates} diverged" if budget.diverged else ""
+    return span(budget.test_error, percent) + lost
+
+
+def _critical(estimates: Estimates) -> Table:
+    return Table(
+        "critical",
+        "Critical batch sizes, fitted by least squares in log steps; in brackets the "
+        f"{estimates.interval_name}",
+        (
+            "Model",
+            f"Goal ({estimates.goal_quantity})",
+            "Critical batch size (examples)",
+            "Fewest steps",
+            "Fewest examples",
+            "Batch sizes fitted",
+            "Lack of fit (p)",
+            "Remark",
+        ),
+        tuple(
+            (
+                model,
+                f"at most {estimates.level(fit.goal)}",
+                critical_batch_size(fit),
+                _or_unresolved(fit.s_min),
+                _or_unresolved(fit.e_min),
+                str(fit.points),
+                "not tested" if fit.misfit is None else p_value(fit.misfit),
+                fit.reason or "none",
+            )
+            for model in estimates.models
+            for fit in estimates.trade_offs[model]
+        ),
+        "No trade-off was fitted.",
+    )
+
+
+def _or_unresolved(value: float | None) -> str:
+    return UNRESOLVED if value is None else number(value)
+
+
+def _infeasible(estimates: Estimates) -> Table:
+    return Table(
+        "infeasible",
+        "Infeasible cells: combinations that cannot be trained, and why",
+        ("Model", "Batch size", "Reason"),
+        tuple(
+            (cell.model, f"{cell.batch_size:,}", cell.reason)
+            for cell in estimates.cells
+            if not cell.feasible
+        ),
+        "Every cell of this study is feasible.",
+    )
+
+
+def _endings(estimates: Estimates) -> Table:
+    return Table(
+        "ended",
+        "How the sweep's trials ended, in numbers of trials",
+        ("Model", "Batch size", *(_words(ended) for ended in Ended), "all"),
+        tuple(
+            (
+                cell.model,
+                f"{cell.batch_size:,}",
+                *(f"{cell.ended.get(ended, 0):,}" for ended in Ended),
+                f"{sum(cell.ended.values()):,}",
+            )
+            for cell in estimates.cells
+            if cell.feasible
+        ),
+        "The sweep has no trials.",
+    )
+
+
+def _words(ended: Ended) -> str:
+    return ended.replace("_", " ")

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import vl_convert
+from dvc_render.vega import VegaRenderer
+
+from pipeline.figures import Study
+from pipeline.report import metrics, plots
+from pipeline.report.findings import critical_batch_size, findings
+from pipeline.report.tables import tables
+from tests.pipeline.edge_studies import (
+    EDGES,
+    PARAMS,
+    settings_for,
+    study_at,
+    study_of,
+    synthetic_tables,
+)
+from tests.pipeline.synthetic import INFEASIBLE, TRAIN_EXAMPLES
+
+ROOT = PARAMS.parent
+MODELS = ("mlp", "conv", "lenet")
+SIZES = (1, 4, 16, 64, 256, TRAIN_EXAMPLES)
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return study_of(synthetic_tables(), settings_for(MODELS, SIZES))
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_every_number_found_has_an_interval_or_says_that_it_has_none(edge: str) -> None:
+    study = study_at(edge)
+    for finding in findings(study.estimates):
+        for sentence in finding.sentences:
+            assert sentence.endswith(".")
+            assert "None" not in sentence
+            assert "nan" not in sentence
+            if not sentence.startswith("It cannot train"):
+                whole = r"\([\d.,]+(\u00a0%)? to [\d.,]+|not resolved|is at (least|most) \d"
+                assert re.search(whole, sentence)
+
+
+def test_findings_of_a_study_with_a_known_answer(study: Study) -> None:
+    lenet = next(finding for finding in findings(study.estimates) if finding.model == "lenet")
+    text = " ".join(lenet.sentences)
+    assert f"cannot train at batch size 1: {INFEASIBLE}." in text
+    fit = study.estimates.trade_off("lenet", 0.05)
+    assert f"critical batch size is {critical_batch_size(fit)} examples" in text
+    assert "replicates diverged: 5 of 5 at batch size 4" in text
+
+
+def test_critical_batch_size_is_a_bound_where_it_is_not_bracketed(study: Study) -> None:
+    fit = study.estimates.trade_off("mlp", 0.05)
+    assert fit is not None
+    assert fit.critical is not None
+    interval = replace(fit.critical.interval, value=None, low=700.0, high=None)
+    bounded = replace(fit, critical=replace(fit.critical, interval=interval, bound="lower"))
+    assert critical_batch_size(bounded) == "at least 700"
+    interval = replace(interval, low=None, high=3.0)
+    bounded = replace(fit, critical=replace(fit.critical, interval=interval, bound="upper"))
+    assert critical_batch_size(bounded) == "at most 3"
+    assert critical_batch_size(replace(fit, resolved=False)) == "not resolved"
+    assert critical_batch_size(None) == "not resolved"
+
+
+def test_misfit_is_said(study: Study) -> None:
+    fits = {
+        model: tuple(replace(fit, misfit=0.001) for fit in fits)
+        for model, fits in study.estimates.trade_offs.items()
+    }
+    doubted = findings(replace(study.estimates, trade_offs=fits))
+    assert all("lack-of-fit p-value 0.001" in " ".join(found.sentences) for found in doubted)
+
+
+def test_tables_have_a_row_for_every_cell(study: Study) -> None:
+    settings_table, critical, infeasible, ended = tables(study.estimates)
+    assert len(settings_table.rows) == len(ended.rows) == 17
+    assert len(critical.rows) == 9
+    assert infeasible.rows == (("lenet", "1", INFEASIBLE),)
+    trials = sum(int(row[-1].replace(",", "")) for row in ended.rows)
+    assert trials == len(study.sweep)
+
+
+def test_metrics_are_the_estimates(study: Study) -> None:
+    found = metrics(study)
+    cell = next(
+        cell
+        for cell in study.estimates.of("mlp")
+        if cell.batch_size == study.estimates.reference_batch_size
+    )
+    assert found["models"]["mlp"]["reference_test_error"] == cell.final["tuned"].test_error.value
+    steps = [
+        goal.steps.value
+        for cell in study.estimates.of("mlp")
+        for goal in [cell.goal(0.05)]
+        if goal is not None and goal.steps.value is not None
+    ]
+    assert found["models"]["mlp"]["fewest_steps"] == min(steps)
+    assert sum(found["sweep_trials"].values()) == len(study.sweep)
+
+
+def test_plots_keep_every_cell(study: Study) -> None:
+    for name, column in (("steps_to_goal", "steps"), ("tuned_learning_rate", "learning_rate")):
+        read = list(csv.DictReader(io.StringIO(plots(study.estimates)[name])))
+        assert len(read) == 17
+        assert all(float(row[column]) > 0 for row in read)
+    plain = list(csv.DictReader(io.StringIO(plots(study.estimates)["plain_picture"])))
+    assert len(plain) == 34
+    lost = [row for row in plain if row["test_error"] == ""]
+    assert lost
+    assert all(row["diverged"] == row["replicates"] for row in lost)
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "template"),
+    [
+        ("steps_to_goal", "steps", "batch_size_log"),
+        ("tuned_learning_rate", "learning_rate", "batch_size_log"),
+        ("plain_picture", "test_error", "batch_size_share"),
+    ],
+)
+def test_dvc_templates_draw_the_plots(study: Study, name: str, y: str, template: str) -> None:
+    read: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(plots(study.estimates)[name])))
+    renderer = VegaRenderer(
+        [{**row, "rev": "workspace"} for row in read],
+        name,
+        template=template,
+        template_dir=str(ROOT / ".dvc" / "plots"),
+        x="batch_size",
+        y=y,
+        x_label="Batch size (examples per step)",
+        y_label=f"{y} here",
+    )
+    filled = renderer.get_filled_template()
+    assert "DVC_METRIC" not in json.dumps(filled)
+    svg = vl_convert.vegalite_to_svg(filled, vl_version="5.8", allowed_base_urls=[])
+    for word in ("mlp", "conv", "lenet", "Batch size (examples per step)", f"{y} here", "64"):
+        assert f">{word}</text>" in svg
+    drawn = re.findall(r'aria-roledescription="point"', svg)
+    assert len(drawn) == sum(row[y] != "" for row in read)
