@@ -1,0 +1,1 @@
+"""Benchmarks of the project, each a module to run with python -m."""
