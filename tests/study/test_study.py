@@ -33,7 +33,7 @@ def test_the_study_makes_everything_and_then_does_nothing(uninterrupted: Clone) 
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new, 1))
 
 
 def new(trials: pd.DataFrame, known: set[str]) -> pd.DataFrame:
@@ -55,7 +55,8 @@ def test_a_change_trains_what_it_concerns_and_nothing_else(clone: Clone) -> None
 
     edit(clone.folder / "models" / "conv.py", "_KERNEL = 3\n", "_KERNEL = 3  # pixels\n")
     assert newly_trained() == (0, SWEEP)
-    edit(clone.folder / "pipeline" / "figures" / "palette.py", '"""', '"""New words. ')
+    palette = clone.folder / "pipeline" / "figures" / "palette.py"
+    palette.write_text(f"{palette.read_text()}\nNEW_SHADE = '#123456'\n")
     clone.set({"analysis.confidence": "0.9"})
     assert newly_trained() == (0, SWEEP)
 
