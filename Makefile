@@ -21,29 +21,29 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 study: $(READY) ## run the whole study: data to report (dvc repro)
-	dvc repro
+	$(BIN)/dvc repro
 	@echo "The report is report/index.html; make ui shows every run in MLflow."
 
 test: $(READY) ## run the tests (some minutes)
-	pytest -n 2
+	$(BIN)/pytest -n 2
 
 test-all: $(READY) ## run the tests, the slow ones included
-	pytest -n 2 -m ''
+	$(BIN)/pytest -n 2 -m ''
 
 lint: $(READY) ## check style and types
-	ruff check .
-	ruff format --check .
-	pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
 
 format: $(READY) ## apply the style
-	ruff check --fix .
-	ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 ui: $(READY) ## browse the runs in the MLflow UI, on this machine only
-	batchscope ui
+	$(BIN)/batchscope ui
 
 bench: $(READY) ## time the training kernels on this machine
-	python -m benchmarks.kernels
+	$(BIN)/python -m benchmarks.kernels
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

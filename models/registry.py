@@ -149,7 +149,7 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
 
     BatchNorm on 1×1 maps has no variance to divide by when the batch is a single example. A
     registered network that doesn't couple examples is feasible at any batch size, unasked; any
-    other makes one forward pass in training mode at batch size 1.
+    other makes one forward pass in training mode.
 
     Args:
         name: As in params.yaml.
@@ -157,19 +157,28 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
         batch_size: Examples per step.
 
     Returns:
-        The network's own complaint, or "".
+        The network's own complaint, a ValueError's message, or "".
+
+    Raises:
+        ValueError: If the network breaks in any other way.
     """
-    if batch_size > 1 or name in _REGISTERED:
+    if name in _REGISTERED:
         return ""
     import torch
 
-    images = torch.zeros(batch_size, task.channels, task.height, task.width)
+    images = torch.zeros(min(batch_size, 2), task.channels, task.height, task.width)
     # A forward pass may draw (dropout); the generator it draws from is the caller's.
     with torch.random.fork_rng(devices=[]), torch.no_grad():  # pyright: ignore[reportUnknownMemberType]
         try:
             network(name).factory(task).train()(images)
         except ValueError as problem:
             return str(problem)
+        except Exception as problem:  # a user's network may raise anything
+            shape = "×".join(map(str, images.shape))
+            raise ValueError(
+                f"network {name} does not run on images of {shape} "
+                f"({type(problem).__name__}: {problem}); mend it or take it out of models"
+            ) from problem
     return ""
 
 

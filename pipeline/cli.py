@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from pipeline.blame import told_by_us
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -74,12 +76,12 @@ def main() -> None:
     """Run the command line; bad input ends with a message and exit status 2, no traceback.
 
     Raises:
-        ValueError: For bad input, if BATCHSCOPE_TRACEBACK is set.
+        ValueError: If a library raised it, which is a bug and keeps its traceback.
     """
     try:
         app()
     except ValueError as problem:
-        if os.environ.get("BATCHSCOPE_TRACEBACK"):
+        if not told_by_us(problem):
             raise
         typer.echo(f"error: {problem}", err=True)
         sys.exit(BAD_INPUT)

@@ -84,7 +84,6 @@ class Cohort(LightningModule):
         self._ended: list[Ended | None] = [None for _ in plan.trials]
         self._replicates = sorted({race.replicate for race in plan.races})
         self._members: Members | None = None
-        self.final_parameters: list[dict[str, Tensor]] = [{} for _ in plan.trials]
 
     def configure_optimizers(self) -> None:
         """None: members are updated by the cohort's own vectorised rule."""
@@ -195,12 +194,11 @@ class Cohort(LightningModule):
         return verdicts
 
     def _part(self, verdicts: Sequence[Ended | None]) -> None:
-        """Part with members that have ended, keeping their final parameters."""
+        """Part with members that have ended."""
         assert self._members is not None
-        for row, (trial, verdict) in enumerate(zip(self._active, verdicts, strict=True)):
+        for trial, verdict in zip(self._active, verdicts, strict=True):
             if verdict is not None:
                 self._ended[trial] = verdict
-                self.final_parameters[trial] = self._members.parameters_of(row)
         staying = [row for row, verdict in enumerate(verdicts) if verdict is None]
         if len(staying) < len(self._active):
             self._active = [self._active[row] for row in staying]

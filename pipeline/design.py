@@ -152,7 +152,7 @@ class Design:
             evaluation_ratio=training.evaluation.ratio,
             evaluation_batch_size=training.evaluation.batch_size,
             evaluate_test=evaluate_test,
-            quantity=sweep.goals.quantity,
+            quantity="error" if goal is None else sweep.goals.quantity,  # else it says nothing
             goal=goal,
             race=race,
         )

@@ -9,7 +9,9 @@ import ast
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable, Iterator
+import sys
+import sysconfig
+from collections.abc import Generator, Iterable
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +41,7 @@ HARMLESS_MODULES: Final = frozenset({
     "pipeline.conflicts",  # words for what is wrong with settings
     "pipeline.dataset_specification",  # types of raw data
     "pipeline.events",  # tells of progress
+    "pipeline.fingerprint",  # names races
     "pipeline.images",  # reads the prepared data, which the data digest covers
     "pipeline.manifest",  # likewise
     "pipeline.outcome",  # values
@@ -49,7 +52,7 @@ HARMLESS_MODULES: Final = frozenset({
 })
 """Modules that training imports and whose code decides no number. A test holds the partition."""
 
-_FIRST_PARTY: Final = frozenset({"models", "pipeline"})
+_PROJECT: Final = frozenset({"models", "pipeline"})  # wherever they are installed
 _VERSION: Final = 1  # of what the fingerprint is made of
 
 
@@ -79,8 +82,8 @@ def race_fingerprint(trials: tuple[Trial, ...], recipe: Recipe, data_digest: str
 def imported_modules(root: str) -> tuple[str, ...]:
     """First-party modules that ``root`` imports, at any depth and itself included, sorted.
 
-    First-party are this project's packages and the root's own top-level package. Imports inside
-    functions count.
+    First-party is what belongs neither to Python nor to an installed library: this project, a
+    user's packages and modules. Imports inside functions count. Nothing is imported.
 
     Args:
         root: Dotted name of a module.
@@ -88,17 +91,15 @@ def imported_modules(root: str) -> tuple[str, ...]:
     Returns:
         Dotted names.
     """
-    packages = _FIRST_PARTY | {root.partition(".")[0]}
     found: set[str] = set()
     waiting = [root]
     while waiting:
         module = waiting.pop()
-        if module in found or module.partition(".")[0] not in packages:
-            continue
-        if (path := _path_of(module)) is None:  # a name in a module, not a module
-            continue
+        if module in found or (path := _path_of(module)) is None:
+            continue  # a library's, or a name in a module rather than a module
         found.add(module)
-        waiting.extend(_named_by_imports(ast.parse(path.read_bytes())))
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        waiting.extend(_named_by_imports(ast.parse(path.read_bytes()), package))
     return tuple(sorted(found))
 
 
@@ -135,7 +136,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
     )
 
 
-def _named_by_imports(tree: ast.AST) -> Iterator[str]:
+def _named_by_imports(tree: ast.AST, package: str) -> Generator[str]:
     """Every dotted name that an import statement mentions, packages of it included.
 
     Yields:
@@ -145,17 +146,43 @@ def _named_by_imports(tree: ast.AST) -> Iterator[str]:
         names: Iterable[str] = ()
         if isinstance(node, ast.Import):
             names = (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            names = (base, *(f"{base}.{alias.name}" for alias in node.names))
         for name in names:
             parts = name.split(".")
             yield from (".".join(parts[:i]) for i in range(1, len(parts) + 1))
 
 
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """The module that names are imported from; each dot past the first climbs one package."""
+    if not node.level:
+        return node.module or ""
+    base = package.split(".")[: len(package.split(".")) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)
+
+
 @lru_cache
 def _path_of(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
+    """Source file of a first-party module; None for any other name. No parent is imported."""
+    top, *rest = module.split(".")
+    if not top or top in sys.stdlib_module_names:
         return None
-    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not rest and spec.origin:
+        candidates = [Path(spec.origin)]
+    else:
+        folders = [Path(where).joinpath(*rest) for where in spec.submodule_search_locations or ()]
+        candidates = [f for d in folders for f in (d.with_suffix(".py"), d / "__init__.py")]
+    path = next((f for f in candidates if f.suffix == ".py" and f.is_file()), None)
+    return path if path and (top in _PROJECT or not _in_library(path)) else None
+
+
+def _in_library(path: Path) -> bool:
+    libraries = (Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib", "stdlib"))
+    return any(path.is_relative_to(library) for library in libraries)

@@ -6,11 +6,13 @@ from collections.abc import Generator, Sequence
 
 from pipeline.trial import Cell, CohortPlan, Race, Recipe
 
-__all__ = ["cohorts", "most_examples"]
+__all__ = ["cohorts", "rank"]
+
+_STEP = 40  # examples that a step costs as much as, whatever its batch size; a rough figure
 
 
 def cohorts(races: Sequence[Race], width: int) -> tuple[CohortPlan, ...]:
-    """Group races into cohorts, those that process most examples first.
+    """Group races into cohorts, the costliest first.
 
     Stacked races of a cell share a cohort up to ``width`` members, since width is what makes them
     fast; solo races gain nothing by company and spread over workers one by one.
@@ -29,7 +31,7 @@ def cohorts(races: Sequence[Race], width: int) -> tuple[CohortPlan, ...]:
     for (_, recipe), members in groups.items():
         room = width if recipe.kernel == "stacked" else 1
         plans.extend(CohortPlan(tuple(part), width) for part in _packed(members, room))
-    return tuple(sorted(plans, key=most_examples, reverse=True))
+    return tuple(sorted(plans, key=rank, reverse=True))
 
 
 def _packed(races: Sequence[Race], room: int) -> Generator[list[Race]]:
@@ -48,6 +50,6 @@ def _packed(races: Sequence[Race], room: int) -> Generator[list[Race]]:
         yield part
 
 
-def most_examples(plan: CohortPlan) -> int:
-    """Examples that a cohort processes at most: a rank of its cost, not a measure."""
-    return len(plan.trials) * plan.recipe.max_steps * plan.cell.batch_size
+def rank(plan: CohortPlan) -> int:
+    """Examples that a cohort processes at most, each step costing some more: a rank of its cost."""
+    return len(plan.trials) * plan.recipe.max_steps * (plan.cell.batch_size + _STEP)

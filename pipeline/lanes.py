@@ -103,8 +103,12 @@ class Lane(ABC):
         return total / len(split)
 
     def _score(self, trainable: State, fixed: State, x: Tensor, y: Tensor) -> Tensor:
-        """One member's training loss, the batch mean."""
-        outputs: Tensor = functional_call(self._template, (trainable, fixed), (x,))
+        """One member's training loss, the batch mean; buffers are updated in place."""
+        state = {**trainable, **fixed}
+        outputs: Tensor = functional_call(self._template, state, (x,))
+        for name, buffer in fixed.items():
+            if state[name] is not buffer:  # forward assigned a new tensor to it
+                buffer.copy_(state[name])
         return self._objective.loss(outputs, y).mean()
 
     def _sum(self, trainable: State, fixed: State, x: Tensor, y: Tensor) -> Tensor:

@@ -34,8 +34,8 @@ class Ledger:
     """Results of races that have been trained.
 
     A race's file appears whole or not at all: written aside, flushed to disk, renamed. Races in
-    which a trial failed are kept under another name, so that they count as missing and are run
-    again at the next start.
+    which a trial failed or ran out of memory are kept under another name, so that they count as
+    missing and are run again at the next start.
 
     Args:
         folder: Where the files are; made if missing.

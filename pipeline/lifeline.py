@@ -28,13 +28,12 @@ def die_with(*processes: int, last_words: Callable[[], None] = lambda: None) -> 
     watched = [psutil.Process(pid) for pid in processes]
 
     def watch() -> None:
-        # is_running compares start times too, so a recycled process id is no parent.
-        while all(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in watched):
+        while all(_lives(process) for process in watched):
             time.sleep(_POLL_SECONDS)
         last_words()
         os._exit(1)
 
-    threading.Thread(target=_until_gone(watch), name="lifeline", daemon=True).start()
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
 def ancestors_to_watch() -> tuple[int, ...]:
@@ -53,13 +52,9 @@ def ancestors_to_watch() -> tuple[int, ...]:
     return tuple(watched)
 
 
-def _until_gone(watch: Callable[[], None]) -> Callable[[], None]:
-    """A process that vanishes between two questions about it has ended too."""
-
-    def run() -> None:
-        try:
-            watch()
-        except psutil.NoSuchProcess:
-            os._exit(1)
-
-    return run
+def _lives(process: psutil.Process) -> bool:
+    try:
+        # is_running compares start times too, so a recycled process id is no parent.
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it vanished between the two questions
+        return False

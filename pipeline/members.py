@@ -45,6 +45,11 @@ class Members:
         objective: How outputs are scored.
         recipe: Gives kernel and update rule.
         width: Most members of a stacked lane.
+
+    Attributes:
+        trainable: Parameters that are trained, by name, [K or more, ...]; rows past K are ghosts.
+        fixed: Buffers, and parameters that are not trained, likewise.
+        lanes: What to train and evaluate, in the order of the members.
     """
 
     def __init__(
@@ -62,9 +67,9 @@ class Members:
         self._width = width
         device = next(self._template.parameters()).device
         self._replicates = torch.tensor(replicates, device=device)
-        self._trainable, self._fixed = _stack(networks, self._replicates)
-        self._velocities = {name: torch.zeros_like(p) for name, p in self._trainable.items()}
-        dtype = next(iter(self._trainable.values())).dtype
+        self.trainable, self.fixed = _stack(networks, self._replicates)
+        self._velocities = {name: torch.zeros_like(p) for name, p in self.trainable.items()}
+        dtype = next(iter(self.trainable.values())).dtype
         self._hyper = _Hyperparameters(
             *(
                 torch.tensor([getattr(trial, name) for trial in trials], dtype=dtype, device=device)
@@ -84,15 +89,8 @@ class Members:
         self._count = len(rows)
         self._make_lanes()
 
-    def parameters_of(self, row: int) -> State:
-        """Copies of one member's parameters and buffers, without the member axis."""
-        return {
-            name: tensor[row].detach().clone()
-            for name, tensor in {**self._trainable, **self._fixed}.items()
-        }
-
     def _select(self, rows: Tensor) -> None:
-        for state in (self._trainable, self._fixed, self._velocities):
+        for state in (self.trainable, self.fixed, self._velocities):
             for name, tensor in state.items():
                 state[name] = tensor.index_select(0, rows)
         self._hyper = self._hyper.select(rows)
@@ -117,8 +115,8 @@ class Members:
         return make(
             template=self._template,
             objective=self._objective,
-            trainable={n: p[part] for n, p in self._trainable.items()},
-            fixed={n: b[part] for n, b in self._fixed.items()},
+            trainable={n: p[part] for n, p in self.trainable.items()},
+            fixed={n: b[part] for n, b in self.fixed.items()},
             velocities={n: v[part] for n, v in self._velocities.items()},
             replicates=[int(row) for row in self._replicates[part]],
             members=range(part.start, min(part.stop, self._count)),
@@ -131,7 +129,7 @@ class Members:
         def broadcast(column: Tensor) -> list[Tensor]:
             return [
                 column[part.start] if solo else column[part].reshape(-1, *(1,) * (p.dim() - 1))
-                for p in self._trainable.values()
+                for p in self.trainable.values()
             ]
 
         def unless_zero(column: Tensor) -> list[Tensor] | None:

@@ -109,8 +109,8 @@ class RaceResult:
 
     @property
     def final(self) -> bool:
-        """Whether the race need not be run again: nothing in it failed."""
-        return all(result.ended is not Ended.FAILED for result in self.results)
+        """Whether the race need not be run again: nothing in it failed or ran out of memory."""
+        return all(result.ended.measured for result in self.results)
 
 
 def broken_results(

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from pipeline.events import Evaluated, Event, Finished, Started
-from pipeline.grouping import most_examples
+from pipeline.grouping import rank
 from pipeline.trial import CohortPlan
 
 __all__ = ["Progress"]
@@ -43,7 +43,7 @@ class Progress:
     ) -> None:
         self._stage = stage
         self._planned = planned
-        self._left = {plan: most_examples(plan) for plan in cohorts}
+        self._left = {plan: rank(plan) for plan in cohorts}
         self._done = planned - sum(len(plan.trials) for plan in cohorts)
         self._running: dict[CohortPlan, Evaluated | None] = {}
         self._examples = 0  # processed by cohorts that have finished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.events import Engine, Finished
 from pipeline.grouping import cohorts
@@ -46,10 +46,13 @@ class Runner:
             One result per race, in the plan's order, duplicates left out.
         """
         plan = list({race.fingerprint: race for race in races}.values())
-        missing = [race for race in plan if race.fingerprint not in self.ledger]
+        known = {race.fingerprint: self._read(race) for race in plan}
+        missing = [race for race in plan if not _final(known[race.fingerprint])]
         self._announce(plan, missing)
         self._train(plan, missing)
-        results = [self._read(race) for race in plan]
+        known |= {race.fingerprint: self._read(race) for race in missing}
+        results = [result for result in known.values() if result is not None]
+        assert len(results) == len(plan), "the ledger lost a race that was just trained"
         self._refill(results)
         self._warn_of_failures(results)
         return results
@@ -74,16 +77,10 @@ class Runner:
                     self._mirror(event.results)
                 progress.tell(event)
 
-    def _read(self, race: Race) -> RaceResult:
-        result = self.ledger.read(race.fingerprint)
-        if result is None:
-            raise RuntimeError(
-                f"race {race.fingerprint} vanished from the ledger while it was read"
-            )
-        # The ledger's label is of the plan that trained the race; this plan's may differ.
-        return RaceResult(
-            race, result.results, result.started_at, result.seconds, result.environment
-        )
+    def _read(self, race: Race) -> RaceResult | None:
+        """What the ledger has of a race, labelled as this plan labels it."""
+        kept = self.ledger.read(race.fingerprint)
+        return None if kept is None else replace(kept, race=race)
 
     def _mirror(self, results: Sequence[RaceResult]) -> None:
         """Copy results to MLflow; where that fails, training is not lost and goes on."""
@@ -106,8 +103,13 @@ class Runner:
                     self.say(
                         f"warning: {len(broken)} trials of {cell.model} at batch size "
                         f"{cell.batch_size:,}, replicate {result.race.replicate}, ended {ended}: "
-                        f"{broken[0].message}"
+                        f"{broken[0].message}. dvc repro --force --single-item {self.stage} "
+                        "tries them again"
                     )
+
+
+def _final(result: RaceResult | None) -> bool:
+    return result is not None and result.final
 
 
 def _trials(races: Sequence[Race]) -> int:

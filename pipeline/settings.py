@@ -80,6 +80,8 @@ class LearningRates(_Branch):
     def _conflicts(self) -> Iterator[Conflict]:
         if self.low >= self.high:
             yield Conflict(("low",), f"high is {self.high:g}, an empty box; make low < high")
+        elif self.high < self.low * (1 + 1e-4 * self.points):
+            yield Conflict(("high",), f"too near low for {self.points} points; widen the box")
 
 
 class Goals(_Branch):
@@ -121,7 +123,7 @@ class Budget(_Branch):
 class SearchSettings(_Branch):
     """Rounds of an Optuna sampler after the grid."""
 
-    sampler: Literal["gp", "tpe", "cmaes", "random"]
+    sampler: Literal["gp", "tpe", "random"]
     rounds: Annotated[int, Field(ge=0)]
     proposals: Count
 

@@ -15,7 +15,7 @@ __all__ = ["Evaluation", "Referee", "evaluation_steps"]
 def evaluation_steps(recipe: Recipe) -> tuple[int, ...]:
     """Steps at which trials are evaluated: 0, geometric ones, the landmarks and the last.
 
-    Geometric steps make quantisation a constant fraction at every batch size (up to the first few
+    Geometric steps make quantisation a constant fraction at every batch size (beyond the first few
     steps, which are all evaluated).
 
     Args:
@@ -28,7 +28,7 @@ def evaluation_steps(recipe: Recipe) -> tuple[int, ...]:
     step = 1
     while step < recipe.max_steps:
         steps.add(step)
-        step = max(step + 1, math.ceil(step * recipe.evaluation_ratio))
+        step = max(step + 1, math.floor(step * recipe.evaluation_ratio))
     return tuple(sorted(steps))
 
 

@@ -106,7 +106,5 @@ def _sampler(search: SearchSettings, seed: int) -> BaseSampler:
             return samplers.GPSampler(seed=seed, deterministic_objective=False)
         case "tpe":
             return samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-        case "cmaes":
-            return samplers.CmaEsSampler(seed=seed)
         case "random":
             return samplers.RandomSampler(seed=seed)

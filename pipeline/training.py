@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import platform
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as lightning
@@ -18,6 +20,7 @@ import torch
 from models.registry import network
 from pipeline.cohort import Cohort
 from pipeline.events import Evaluated
+from pipeline.fingerprint import race_fingerprint
 from pipeline.images import Prepared
 from pipeline.outcome import Ended, RaceResult, TrialResult, broken_results
 from pipeline.trial import CohortPlan
@@ -53,18 +56,49 @@ def train_cohort(plan: CohortPlan, prepared: Prepared, observe: Observer) -> tup
 
 
 def _train(plan: CohortPlan, prepared: Prepared, observe: Observer) -> tuple[TrialResult, ...]:
+    outcome = _attempt(plan, prepared, observe)
+    # Out of the except clause, whose traceback holds the cohort and with it the memory.
+    while outcome is None and plan.recipe.kernel == "stacked" and plan.width > 2:
+        plan = replace(plan, width=max(2, plan.width // 2))
+        outcome = _attempt(plan, prepared, observe)
+    if outcome is None:
+        return _broken(plan, "out of memory, even at the smallest width", Ended.OUT_OF_MEMORY)
+    return outcome
+
+
+def _attempt(
+    plan: CohortPlan, prepared: Prepared, observe: Observer
+) -> tuple[TrialResult, ...] | None:
+    """Results of a cohort, or None where memory ran out."""
     try:
         cohort = Cohort(plan, prepared, network(plan.cell.model), observe)
+        _check_fingerprints(plan, prepared)
         fit(cohort)
         return cohort.results()
-    except (torch.OutOfMemoryError, MemoryError) as problem:
-        if plan.recipe.kernel == "stacked" and plan.width > 2:
-            return _train(replace(plan, width=max(2, plan.width // 2)), prepared, observe)
-        return _broken(plan, Ended.OUT_OF_MEMORY, problem)
-    except Exception as problem:
-        if "can't allocate memory" in str(problem):  # torch's CPU allocator has no type of its own
-            return _broken(plan, Ended.OUT_OF_MEMORY, problem)
-        return _broken(plan, Ended.FAILED, problem)
+    except Exception as problem:  # a user's network may raise anything
+        if _out_of_memory(problem):
+            return None
+        frame = traceback.extract_tb(problem.__traceback__)[-1]
+        message = f"{type(problem).__name__}: {problem}"
+        where = f"{Path(frame.filename).name}, line {frame.lineno}"
+        return _broken(plan, f"{message} (in {where})")
+
+
+def _out_of_memory(problem: Exception) -> bool:
+    """CUDA and Python have a type for it, torch's allocator for the CPU has words alone."""
+    typed = isinstance(problem, torch.OutOfMemoryError | MemoryError)
+    return typed or "can't allocate memory" in str(problem)
+
+
+def _check_fingerprints(plan: CohortPlan, prepared: Prepared) -> None:
+    """A result must never be filed under the source or data of another.
+
+    Raises:
+        RuntimeError: If either was edited since the races were planned.
+    """
+    for race in plan.races:
+        if race_fingerprint(race.trials, race.recipe, prepared.digest) != race.fingerprint:
+            raise RuntimeError("source code or data changed while the study ran; run it again")
 
 
 def fit(cohort: Cohort) -> None:
@@ -75,6 +109,8 @@ def fit(cohort: Cohort) -> None:
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     recipe = cohort.plan.recipe
+    # Else convolutions, and they alone, would round to TF32 on a GPU.
+    torch.backends.cudnn.allow_tf32 = False
     with warnings.catch_warnings():
         # The first two are what a cohort means to do: it updates its members itself, and its loader
         # yields index blocks that need no worker. The third is between Lightning and torch.
@@ -91,8 +127,7 @@ def fit(cohort: Cohort) -> None:
         trainer.fit(cohort)
 
 
-def _broken(plan: CohortPlan, ended: Ended, problem: BaseException) -> tuple[TrialResult, ...]:
-    message = f"{type(problem).__name__}: {problem}"
+def _broken(plan: CohortPlan, message: str, ended: Ended = Ended.FAILED) -> tuple[TrialResult, ...]:
     return tuple(r for race in plan.races for r in broken_results(race, message, ended))
 
 

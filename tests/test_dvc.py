@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[1]
 STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 # Modules that can't change what a stage writes: they refuse, watch, tell, or move results about.
 INFRASTRUCTURE = {
-    "aside", "conflicts", "dataset_specification", "events", "expectations", "lifeline", "progress",
-    "settings", "settings_file", "settings_misfits", "settings_problems", "stages.guard",
+    "aside", "blame", "conflicts", "dataset_specification", "events", "expectations", "lifeline",
+    "progress",
+    "settings_file", "settings_misfits", "settings_problems", "stages.guard",
     "stages.places",
 }  # fmt: skip
 FOLDERS = ("engines", "tracking")  # likewise, whole packages

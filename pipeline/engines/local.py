@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
@@ -56,7 +57,7 @@ class LocalEngine:
             for worker in self._talking():
                 try:
                     event = worker.receive()
-                except (EOFError, ConnectionResetError):
+                except (EOFError, OSError):  # OSError: it died while it was sending
                     yield from self._bury(worker, waiting, deaths)
                 else:
                     yield event
@@ -110,7 +111,7 @@ class _Worker:
         self._process: BaseProcess = context.Process(
             target=work, args=(theirs, folder), name="batchscope-worker", daemon=True
         )
-        with _single_threaded():
+        with _single_threaded(), _deaf_to_ctrl_c():
             self._process.start()
         theirs.close()  # else this end would never hear that the worker died
         # Also at exit, when nobody closed the engine: multiprocessing would ask the worker to end
@@ -161,6 +162,20 @@ def _single_threaded() -> Generator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Generator[None]:
+    """Children started meanwhile never see Ctrl-C, which a terminal sends to the whole group.
+
+    This process sees it as soon as the block ends.
+    """
+    resource_tracker.ensure_running()  # its start would lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _failed(plan: CohortPlan, message: str) -> tuple[RaceResult, ...]:

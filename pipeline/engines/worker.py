@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -28,7 +27,6 @@ def work(connection: Connection, prepared_folder: Path) -> None:
         connection: Receives a CohortPlan, sends Evaluated and one Finished for each.
         prepared_folder: Where the prepared data are.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the group; the driver decides
     die_with(os.getppid())
     # Imported here, so that the lifeline is in place before seconds of imports begin.
     import torch

@@ -29,8 +29,8 @@ def main() -> None:
         assignments = opened.design.confirm(tuned, reference)
         if not assignments:
             raise ValueError(
-                "the sweep found no learning rate to confirm: every trial diverged or failed; "
-                "look at results/sweep and lower sweep.learning_rates"
+                "the sweep found no learning rate to confirm: look at ended and message in "
+                "results/sweep/trials.parquet; if all diverged, lower sweep.learning_rates"
             )
         _tell_what_is_left_out(opened.settings.models, tuned, reference)
         results = opened.runner.run([assignment.race for assignment in assignments])

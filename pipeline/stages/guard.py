@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from pipeline.blame import told_by_us
 from pipeline.lifeline import ancestors_to_watch, die_with
 
 __all__ = ["locked", "say", "stage"]
@@ -25,9 +26,10 @@ _LOCK_SECONDS: Final = 10.0  # how long the twin of a killed stage may take to n
 def stage(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a stage's main for the command line.
 
-    Bad input, raised as ValueError, becomes a message on stderr and exit status 2 without a
-    traceback (set BATCHSCOPE_TRACEBACK=1 to see it). Ctrl-C and SIGTERM end in status 130 and 143,
-    so that DVC commits nothing. The stage dies when the command that started it does.
+    Bad input, which our code raises as ValueError, becomes a message on stderr and exit status 2
+    without a traceback; anything else is a bug and keeps its traceback. Ctrl-C and SIGTERM end in
+    status 130 and 143, so that DVC commits nothing. The stage dies when the command that started
+    it does.
 
     Args:
         main: Does the stage's work.
@@ -47,7 +49,7 @@ def stage(main: Callable[[], None]) -> Callable[[], None]:
             say("stopped. What was trained is in the ledger; the same command goes on from there.")
             sys.exit(status)
         except ValueError as problem:
-            if os.environ.get("BATCHSCOPE_TRACEBACK"):
+            if not told_by_us(problem):
                 raise
             say(f"error: {problem}")
             sys.exit(BAD_INPUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from pipeline.aside import folder_aside
 from pipeline.batch_sizes import resolved_batch_sizes
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
-from pipeline.images import Manifest, read_manifest
+from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
 from pipeline.runner import Runner
 from pipeline.settings import Settings, TrainingSettings
@@ -64,6 +65,7 @@ def session(phase: Phase) -> Generator[Session]:
     """
     settings = load_settings(PARAMS)
     manifest = read_manifest(PREPARED)
+    load_prepared(PREPARED)  # verified here, where a damaged file stops the stage
     with locked(LEDGER):
         ledger = Ledger(LEDGER, warn=say)
         ledger.clean()
@@ -119,9 +121,9 @@ def _mirrored(settings: Settings, manifest: Manifest, phase: Phase) -> Generator
         KeyboardInterrupt: When the user stops the session.
     """
     mirror = _mirror(settings, manifest, phase)
-    mirror.open()
     status: Status = "FAILED"
     try:
+        mirror.open()
         yield mirror
         status = "FINISHED"
     except KeyboardInterrupt:
@@ -177,11 +179,15 @@ def _has_nvidia_driver() -> bool:
 def _workers(training: TrainingSettings, device: Device) -> int:
     if training.workers != "auto":
         return training.workers
-    return 1 if device == "cuda" else len(os.sched_getaffinity(0))
+    if device == "cuda":
+        return 1
+    # Cores that this process may use, where the system can say.
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _git_commit() -> str | None:
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
+    if not (git := shutil.which("git")):
+        return None
+    found = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return found.stdout.strip() if found.returncode == 0 else None

@@ -17,11 +17,25 @@ __all__ = ["main"]
 
 @stage
 def main() -> None:
-    """Train the grid and the search rounds, and write the sweep's tables."""
+    """Train the grid and the search rounds, and write the sweep's tables.
+
+    Raises:
+        ValueError: If no cell is feasible.
+    """
     with session("sweep") as opened:
-        results = opened.runner.run(opened.design.grid())
+        grid = opened.design.grid()
+        if not grid:
+            raise ValueError(
+                "sweep.batch_sizes holds no batch size at which any of models can train; "
+                "add a larger one"
+            )
+        found = _by_fingerprint(opened.runner.run(grid))
         for number in range(1, opened.settings.sweep.search.rounds + 1):
-            results += _search(opened.settings, opened.design, opened.runner, results, number)
+            results = list(found.values())
+            found |= _by_fingerprint(
+                _search(opened.settings, opened.design, opened.runner, results, number)
+            )
+        results = list(found.values())
         write_tables(
             SWEEP,
             {
@@ -30,6 +44,11 @@ def main() -> None:
                 "cells": cells_table(opened.design.cells(), results),
             },
         )
+
+
+def _by_fingerprint(results: list[RaceResult]) -> dict[str, RaceResult]:
+    """A sampler may propose again what was trained before; that is still one race."""
+    return {result.race.fingerprint: result for result in results}
 
 
 def _search(

@@ -129,7 +129,7 @@ class MlflowMirror:
         """The races that lack a trial here; those with a failed one count, for they run again."""
         present: dict[str, list[FoundRun]] = defaultdict(list)
         for (fingerprint, _), run in self._children.items():
-            if run.complete and run.tags[NAMESPACE + "ended"] != Ended.FAILED:
+            if run.complete and Ended(run.tags[NAMESPACE + "ended"]).measured:
                 present[fingerprint].append(run)
         complete = {
             fingerprint

@@ -97,6 +97,11 @@ def test_batch_norm_on_single_pixels_is_infeasible_at_batch_size_one() -> None:
     assert infeasible(name, TASKS[0], 2) == ""
 
 
+def test_a_network_that_does_not_run_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(ValueError, match="faulty does not run on images of 2×1×8×8"):
+        infeasible("tests.pipeline.networks:faulty", TASKS[0], 64)
+
+
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.design import Design, learning_rate_grid, scaled
-from pipeline.grouping import cohorts
+from pipeline.grouping import cohorts, rank
 from pipeline.settings import LearningRates, Settings
 from pipeline.trial import Cell
 
@@ -140,7 +140,7 @@ def test_cohorts_hold_every_race_once(width: int) -> None:
     for plan in plans:
         assert len(plan.races) == 1 or len(plan.trials) <= width
         assert plan.recipe.kernel == "stacked" or len(plan.races) == 1
-    costs = [len(p.trials) * p.recipe.max_steps * p.cell.batch_size for p in plans]
+    costs = [rank(p) for p in plans]
     assert costs == sorted(costs, reverse=True)
 
 

@@ -128,7 +128,7 @@ def test_workers_end_with_the_engine(prepared_folder: Path, plans: list[CohortPl
 
 
 def test_an_engine_that_nobody_closed_ends_with_the_program(
-    prepared_folder: Path, plans: list[CohortPlan], tmp_path: Path
+    prepared_folder: Path, recipe: Recipe, make_race: MakeRace, tmp_path: Path
 ) -> None:
     script = tmp_path / "driver.py"
     script.write_text(
@@ -143,11 +143,7 @@ def test_an_engine_that_nobody_closed_ends_with_the_program(
         "    while not isinstance(next(events), Evaluated): pass\n"
         "    raise SystemExit(3)\n"
     )
-    endless = [
-        CohortPlan(
-            tuple(replace(r, recipe=replace(r.recipe, max_steps=10**7)) for r in plans[0].races), 8
-        )
-    ]
+    endless = [CohortPlan((make_race(replace(recipe, max_steps=10**7)),), 8)]
     (tmp_path / "plans").write_bytes(pickle.dumps(endless))
     driver = subprocess.run(
         [sys.executable, str(script), str(prepared_folder), str(tmp_path / "plans")],

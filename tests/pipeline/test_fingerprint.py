@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -14,7 +15,11 @@ from pipeline.fingerprint import (
     imported_modules,
     race_fingerprint,
 )
-from pipeline.trial import Recipe, Trial
+from pipeline.images import Prepared
+from pipeline.outcome import Ended
+from pipeline.training import train_cohort
+from pipeline.trial import CohortPlan, Recipe, Trial
+from tests.pipeline.conftest import MakeRace
 
 TRIALS = (Trial("mlp", 8, 0, 0.1), Trial("mlp", 8, 0, 0.2))
 OTHER = {  # another legal value for every field of a recipe
@@ -32,7 +37,10 @@ def user_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "layer.py").write_text("WIDTH = 3\n")
-    (package / "net.py").write_text("from my_nets.layer import WIDTH\n\ndef factory(task): ...\n")
+    (package / "net.py").write_text(
+        "import my_sizes\nfrom .layer import WIDTH\n\ndef factory(task): ...\n"
+    )
+    (tmp_path / "my_sizes.py").write_text("HEIGHT = 3\n")
     monkeypatch.syspath_prepend(tmp_path)
     forget()
     yield package
@@ -86,6 +94,9 @@ def test_source_of_a_network_counts_and_comments_do_not(user_network: Path, reci
     assert of("my_nets.net:factory", recipe) == before
     layer.write_text("WIDTH = 4\n")
     assert of("my_nets.net:factory", recipe) != before
+    changed = of("my_nets.net:factory", recipe)
+    (user_network.parent / "my_sizes.py").write_text("HEIGHT = 4\n")
+    assert of("my_nets.net:factory", recipe) != changed
     assert of("mlp", recipe) == mlp
 
 
@@ -95,3 +106,24 @@ def test_registered_networks_depend_on_their_own_modules_alone() -> None:
         imported_modules("models.conv")
     )
     assert "models.registry" not in imported_modules("models.lenet")
+
+
+def test_following_imports_imports_nothing() -> None:
+    code = (
+        "import sys; from pipeline.fingerprint import imported_modules;"
+        "print(len(imported_modules('models.conv')), 'torch' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, torch_imported = said.stdout.split()
+    assert int(count) >= 5
+    assert torch_imported == "False"
+
+
+def test_results_of_edited_source_are_not_filed_under_the_planned_one(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    stale = replace(make_race(recipe), fingerprint="0" * 32)
+    [result] = train_cohort(CohortPlan((stale,), 8), prepared, lambda _: None)
+    assert {r.ended for r in result.results} == {Ended.FAILED}
+    assert "changed while the study ran" in result.results[0].message
+    assert not result.final

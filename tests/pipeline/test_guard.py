@@ -76,6 +76,13 @@ def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     assert "Traceback" in said
 
 
+def test_a_librarys_value_error_is_a_bug_and_no_bad_input(tmp_path: Path) -> None:
+    process = start(tmp_path, "import json; json.loads('{')")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Traceback" in said
+
+
 @pytest.mark.parametrize("shell", [False, True])
 def test_a_stage_dies_with_the_command_that_started_it(shell: bool, tmp_path: Path) -> None:
     (tmp_path / "parent.py").write_text(

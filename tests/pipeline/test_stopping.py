@@ -22,7 +22,7 @@ def test_evaluation_steps_are_geometric_and_hold_landmarks(
     assert list(steps) == sorted(set(steps))
     assert all(s in steps for s in landmarks if s <= max_steps)
     for before, after in itertools.pairwise(steps):
-        assert after <= max(before + 1, math.ceil(before * recipe_ratio))
+        assert after <= max(before + 1, math.floor(before * recipe_ratio))
 
 
 def RECIPE(ratio: float, max_steps: int, landmarks: tuple[int, ...] = ()) -> Recipe:  # noqa: N802
