@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self, TextIO
@@ -24,8 +25,8 @@ _PLAIN_SECONDS: Final = 10.0  # between lines where there is no terminal to redr
 class Progress:
     """Follows the events of one stage. A context manager; nothing is shown outside it.
 
-    The time left is a rough guess: it takes examples of all cells to cost the same, and every
-    trial to run for its whole budget unless its cohort has already ended.
+    The time left is a rough guess: it takes what a model's finished cohorts took, against the most
+    that they might have processed, for what that model's other cohorts will take.
 
     Args:
         stage: Shown in front.
@@ -47,7 +48,9 @@ class Progress:
         self._done = planned - sum(len(plan.trials) for plan in cohorts)
         self._running: dict[CohortPlan, Evaluated | None] = {}
         self._examples = 0  # processed by cohorts that have finished
-        self._worth = 0  # what those cohorts might have processed at most
+        self._since: dict[CohortPlan, float] = {}  # when each running cohort started
+        self._spent: Counter[str] = Counter()  # milliseconds of finished cohorts, by model
+        self._worth: Counter[str] = Counter()  # what those might have processed at most
         self._began = time.monotonic()
         self._said = self._began
         console = Console(file=stream)
@@ -78,6 +81,7 @@ class Progress:
         """
         if isinstance(event, Started):
             self._running[event.plan] = None
+            self._since[event.plan] = time.monotonic()
         elif isinstance(event, Evaluated):
             self._running[event.plan] = event
         else:
@@ -94,7 +98,7 @@ class Progress:
         processed = self._examples + sum(e.examples for e in self._running.values() if e)
         if processed and seconds > 1:
             parts.append(f"{processed / seconds:,.0f} examples/s")
-        if (left := self._seconds_left(seconds)) is not None:
+        if (left := self._seconds_left()) is not None:
             parts.append(f"about {_duration(left)} left")
         else:
             parts.append(_duration(seconds))
@@ -102,23 +106,25 @@ class Progress:
 
     def _finish(self, event: Finished) -> None:
         self._running.pop(event.plan, None)
-        self._worth += self._left.pop(event.plan)
+        self._worth[event.plan.cell.model] += self._left.pop(event.plan)
+        seconds = time.monotonic() - self._since.pop(event.plan)
+        self._spent[event.plan.cell.model] += round(1000 * seconds)
         self._done += len(event.plan.trials)
         size = event.plan.cell.batch_size
         self._examples += size * sum(
             trial.curve.last_step for result in event.results for trial in result.results
         )
 
-    def _seconds_left(self, seconds: float) -> float | None:
-        """None while there is nothing to extrapolate from, or nothing left."""
-        running = sum(
-            self._left[plan] * seen.step / plan.recipe.max_steps
-            for plan, seen in self._running.items()
-            if seen
-        )
-        done = self._worth + running
-        left = sum(self._left.values()) - running
-        return seconds * left / done if done and left else None
+    def _seconds_left(self) -> float | None:
+        """None while a model has nothing to extrapolate from, or nothing is left."""
+        if not self._left or any(not self._worth[p.cell.model] for p in self._left):
+            return None
+        now, seconds = time.monotonic(), 0.0
+        for plan, worth in self._left.items():
+            model = plan.cell.model
+            expected = worth * self._spent[model] / self._worth[model] / 1000
+            seconds += max(0.0, expected - (now - self._since.get(plan, now)))
+        return seconds / max(1, len(self._running))
 
     def _show(self) -> None:
         if self._redraws:
