@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 
-import pandas as pd
-
 from pipeline.aside import write_aside
-from pipeline.estimates import Tables, estimates
+from pipeline.estimates import estimates
 from pipeline.images import read_manifest
 from pipeline.settings_file import load_settings
 from pipeline.stages.guard import stage
-from pipeline.stages.places import CONFIRM, ESTIMATES, PARAMS, PREPARED, SWEEP
+from pipeline.stages.places import ESTIMATES, PARAMS, PREPARED
+from pipeline.stages.results import read_tables
 
 __all__ = ["main"]
 
@@ -21,16 +20,8 @@ def main() -> None:
     """Estimate everything that the report states."""
     settings = load_settings(PARAMS)
     manifest = read_manifest(PREPARED)
-    tables = Tables(
-        sweep_trials=pd.read_parquet(SWEEP / "trials.parquet"),
-        sweep_curves=pd.read_parquet(SWEEP / "curves.parquet"),
-        sweep_cells=pd.read_parquet(SWEEP / "cells.parquet"),
-        confirm_trials=pd.read_parquet(CONFIRM / "trials.parquet"),
-        confirm_curves=pd.read_parquet(CONFIRM / "curves.parquet"),
-        assignments=pd.read_parquet(CONFIRM / "assignments.parquet"),
-    )
     document = estimates(
-        tables, settings, dataset=manifest.dataset, train_examples=manifest.train_examples
+        read_tables(), settings, dataset=manifest.dataset, train_examples=manifest.train_examples
     )
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     write_aside(ESTIMATES, f"{text}\n".encode())

@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from pipeline.aside import folder_aside, write_aside
-from pipeline.estimates import Tables
 from pipeline.figures import Study, draw, gather, read_estimates
 from pipeline.manifest import read_manifest
 from pipeline.report import facts, metrics, page, plots
 from pipeline.settings_file import load_settings
 from pipeline.stages.guard import stage
 from pipeline.stages.places import (
-    CONFIRM,
     ESTIMATES,
     METRICS,
     PARAMS,
     PLOTS,
     PREPARED,
     REPORT,
-    SWEEP,
 )
+from pipeline.stages.results import read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,16 +47,8 @@ def main() -> None:
 
 
 def _study(settings: Settings) -> Study:
-    tables = Tables(
-        sweep_trials=pd.read_parquet(SWEEP / "trials.parquet"),
-        sweep_curves=pd.read_parquet(SWEEP / "curves.parquet"),
-        sweep_cells=pd.read_parquet(SWEEP / "cells.parquet"),
-        confirm_trials=pd.read_parquet(CONFIRM / "trials.parquet"),
-        confirm_curves=pd.read_parquet(CONFIRM / "curves.parquet"),
-        assignments=pd.read_parquet(CONFIRM / "assignments.parquet"),
-    )
     estimates = read_estimates(json.loads(ESTIMATES.read_bytes()))
-    return gather(estimates, tables, settings.sweep.learning_rates)
+    return gather(estimates, read_tables(), settings.sweep.learning_rates)
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
