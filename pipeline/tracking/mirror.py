@@ -126,7 +126,7 @@ class MlflowMirror:
             self._children[key] = self._store.fill(self._children[key], run)
 
     def missing(self, fingerprints: Iterable[str]) -> set[str]:
-        """The races that lack a trial here; those with a failed one count, for they run again."""
+        """The races that lack a trial here; those with a broken one count, for they run again."""
         present: dict[str, list[FoundRun]] = defaultdict(list)
         for (fingerprint, _), run in self._children.items():
             if run.complete and Ended(run.tags[NAMESPACE + "ended"]).measured:

@@ -40,8 +40,8 @@ def result_of(race: Race) -> RaceResult:
     return RaceResult(race, results, 12.5, 3.25, {"torch": "2"})
 
 
-def failed(race: Race) -> RaceResult:
-    return RaceResult(race, broken_results(race, "it broke"), 1.0, 2.0, {})
+def failed(race: Race, ended: Ended = Ended.FAILED) -> RaceResult:
+    return RaceResult(race, broken_results(race, "it broke", ended), 1.0, 2.0, {})
 
 
 def test_what_is_read_is_what_was_written(ledger: Ledger, race: Race) -> None:
@@ -69,8 +69,11 @@ def test_a_final_result_is_never_replaced(ledger: Ledger, race: Race) -> None:
     assert read.final
 
 
-def test_a_failed_race_is_kept_and_counts_as_missing(ledger: Ledger, race: Race) -> None:
-    ledger.write(failed(race))
+@pytest.mark.parametrize("ended", [Ended.FAILED, Ended.OUT_OF_MEMORY])
+def test_a_broken_race_is_kept_and_counts_as_missing(
+    ended: Ended, ledger: Ledger, race: Race
+) -> None:
+    ledger.write(failed(race, ended))
     assert race.fingerprint not in ledger
     read = ledger.read(race.fingerprint)
     assert read is not None

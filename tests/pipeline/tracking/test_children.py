@@ -73,10 +73,12 @@ class TestMissing:
     def test_a_new_database_lacks_every_race(self, uri: str) -> None:
         assert opened(uri).missing(["f1", "f2"]) == {"f1", "f2"}
 
-    def test_out_of_memory_is_final(self, uri: str) -> None:
+    @pytest.mark.parametrize("broken", [Ended.OUT_OF_MEMORY, Ended.FAILED])
+    def test_races_that_run_again_are_missing(self, broken: Ended, uri: str) -> None:
         writer = opened(uri)
-        writer.write(race_result(ended=(Ended.OUT_OF_MEMORY, Ended.REACHED)))
-        assert writer.missing(["f1", "f2"]) == {"f2"}
+        writer.write(race_result(ended=(broken, Ended.REACHED)))
+        writer.write(race_result("f2", ended=(Ended.OUTRACED, Ended.REACHED)))
+        assert writer.missing(["f1", "f2"]) == {"f1"}
 
     def test_a_deleted_child_is_filled_from_the_ledger(self, uri: str) -> None:
         from mlflow import MlflowClient
