@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.blame import told_by_us
+from pipeline.blame import end_on
 
 __all__ = ["app", "main"]
 
@@ -21,8 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-BAD_INPUT = 2
 
 
 @app.command()
@@ -73,18 +70,11 @@ def ui(
 
 
 def main() -> None:
-    """Run the command line; bad input ends with a message and exit status 2, no traceback.
-
-    Raises:
-        ValueError: If a library raised it, which is a bug and keeps its traceback.
-    """
+    """Run the command line; bad input ends with a message and exit status 2, no traceback."""
     try:
         app()
     except ValueError as problem:
-        if not told_by_us(problem):
-            raise
-        typer.echo(f"error: {problem}", err=True)
-        sys.exit(BAD_INPUT)
+        end_on(problem)
 
 
 if __name__ == "__main__":

@@ -96,35 +96,24 @@ def assignments_table(assignments: Sequence[Assignment]) -> pd.DataFrame:
     """One row per rule, cell and replicate of the confirmation, with the trial's key.
 
     Args:
-        assignments: Of the design.
+        assignments: Of the design, at least one.
 
     Returns:
         Columns model, batch_size, rule, learning_rate, replicate, fingerprint and member.
     """
-    return pd.DataFrame(
-        [
-            {
-                "model": race.cell.model,
-                "batch_size": race.cell.batch_size,
-                "rule": assignment.rule,
-                "learning_rate": race.trials[0].learning_rate,
-                "replicate": race.replicate,
-                "fingerprint": race.fingerprint,
-                "member": 0,
-            }
-            for assignment in assignments
-            for race in [assignment.race]
-        ],
-        columns=[
-            "model",
-            "batch_size",
-            "rule",
-            "learning_rate",
-            "replicate",
-            "fingerprint",
-            "member",
-        ],
-    )
+    return pd.DataFrame([
+        {
+            "model": race.cell.model,
+            "batch_size": race.cell.batch_size,
+            "rule": assignment.rule,
+            "learning_rate": race.trials[0].learning_rate,
+            "replicate": race.replicate,
+            "fingerprint": race.fingerprint,
+            "member": 0,
+        }
+        for assignment in assignments
+        for race in [assignment.race]
+    ])
 
 
 def _trial_rows(result: RaceResult) -> list[dict[str, Any]]:

@@ -105,7 +105,7 @@ def fit(cohort: Cohort) -> None:
     """Train a cohort with a bare Lightning Trainer.
 
     Args:
-        cohort: Holds its results and final parameters afterwards.
+        cohort: Holds its results afterwards.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     recipe = cohort.plan.recipe

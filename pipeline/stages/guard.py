@@ -14,12 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from pipeline.blame import told_by_us
+from pipeline.blame import end_on
 from pipeline.lifeline import ancestors_to_watch, die_with
 
 __all__ = ["locked", "say", "stage"]
 
-BAD_INPUT: Final = 2
 _LOCK_SECONDS: Final = 10.0  # how long the twin of a killed stage may take to notice and die
 
 
@@ -49,10 +48,7 @@ def stage(main: Callable[[], None]) -> Callable[[], None]:
             say("stopped. What was trained is in the ledger; the same command goes on from there.")
             sys.exit(status)
         except ValueError as problem:
-            if not told_by_us(problem):
-                raise
-            say(f"error: {problem}")
-            sys.exit(BAD_INPUT)
+            end_on(problem)
 
     return guarded
 

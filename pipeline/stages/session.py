@@ -28,11 +28,11 @@ from pipeline.settings_file import load_settings
 from pipeline.stages.guard import locked, say
 from pipeline.stages.places import LEDGER, PARAMS, PREPARED
 from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, tracking_uri
+from pipeline.tracking.projection import Phase
 from pipeline.trial import Device
 
 __all__ = ["Session", "session", "write_tables"]
 
-Phase = Literal["sweep", "confirm"]
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 
