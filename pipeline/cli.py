@@ -1,14 +1,12 @@
-"""The command line: check the settings, look at the plan, browse the runs."""
+"""The command line's entry point: mounts the commands, and ends on bad input."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from pipeline.blame import end_on
+from pipeline.commands.check import check
+from pipeline.commands.ui import ui
 
 __all__ = ["app", "main"]
 
@@ -20,53 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-
-@app.command()
-def check(
-    params: Annotated[Path, typer.Argument(help="Settings to check.")] = Path("params.yaml"),
-) -> None:
-    """Check the settings of a study, and say how many trials it holds.
-
-    Exit status 2 if something is wrong: every fault is listed with line, value and remedy.
-
-    Example: batchscope check params.yaml
-    """
-    from pipeline.datasets import specification
-    from pipeline.settings_file import load_settings
-
-    settings = load_settings(params)
-    cells = len(settings.models) * len(settings.sweep.batch_sizes)
-    sweep = cells * settings.sweep.replicates * settings.sweep.learning_rates.points
-    search = settings.sweep.search
-    searched = cells * settings.sweep.replicates * search.rounds * search.proposals
-    confirmed = cells * settings.confirm.replicates * len(settings.confirm.rules)
-    typer.echo(f"{params}: good")
-    typer.echo(f"data: {settings.data.dataset}, {specification(settings.data.dataset).licence}")
-    typer.echo(f"cells: {cells} ({', '.join(settings.models)})")
-    typer.echo(f"sweep: {sweep:,} trials on the grid, up to {searched:,} searched")
-    typer.echo(f"confirm: up to {confirmed:,} trials; rules that agree share theirs")
-
-
-@app.command()
-def ui(
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="TCP port; a free one if not given.")
-    ] = None,
-    params: Annotated[Path, typer.Option(help="Settings that say where runs are.")] = Path(
-        "params.yaml"
-    ),
-) -> None:
-    """Browse the runs in the MLflow UI, on this machine only, until Ctrl-C.
-
-    Example: batchscope ui --port 5000
-    """
-    from pipeline.settings_file import load_settings
-    from pipeline.tracking import tracking_uri
-    from pipeline.ui import open_ui
-
-    tracking = load_settings(params).tracking
-    open_ui(tracking_uri(tracking, os.environ), port, tracking.experiment)
+app.command()(check)
+app.command()(ui)
 
 
 def main() -> None:

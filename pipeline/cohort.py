@@ -19,14 +19,14 @@ from models.registry import Network
 from pipeline.events import Evaluated
 from pipeline.images import Prepared
 from pipeline.members import Members
-from pipeline.outcome import Curve, Ended, TrialResult
+from pipeline.outcome import Curve, Ended, Row, TrialResult
 from pipeline.resident import ResidentSplit
 from pipeline.seeds import seed_of
 from pipeline.stopping import Evaluation, Referee, evaluation_steps
 from pipeline.streams import ExampleStream
 from pipeline.trial import CohortPlan
 
-__all__ = ["Block", "Cohort", "Row"]
+__all__ = ["Block", "Cohort"]
 
 
 class Block(NamedTuple):
@@ -39,17 +39,6 @@ class Block(NamedTuple):
 
     first: int
     indices: Tensor
-
-
-class Row(NamedTuple):
-    """One evaluation of one trial; losses in the objective's units, errors as fractions."""
-
-    step: int
-    validation_loss: float
-    validation_error: float
-    train_loss: float
-    test_loss: float
-    test_error: float
 
 
 class Cohort(LightningModule):
@@ -131,12 +120,13 @@ class Cohort(LightningModule):
         del batch_idx
         if not self._active:  # Lightning had fetched one block ahead
             return
-        before, last = len(self._active), batch.first + len(batch.indices)
+        trained, last = tuple(self._active), batch.first + len(batch.indices)
         evaluations = self._record(last, self._advance(batch))
         verdicts = self._judge(last, evaluations)
         self._part(verdicts)
-        self._examples += before * len(batch.indices) * self.plan.cell.batch_size
-        self._observe(Evaluated(self.plan, last, len(self._active), self._examples))
+        self._examples += len(trained) * len(batch.indices) * self.plan.cell.batch_size
+        rows = tuple((trial, self._rows[trial][-1]) for trial in trained)
+        self._observe(Evaluated(self.plan, last, len(self._active), self._examples, rows))
 
     def results(self) -> tuple[TrialResult, ...]:
         """How each trial of the plan went, in its order."""

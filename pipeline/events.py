@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.outcome import RaceResult
+from pipeline.outcome import RaceResult, Row
 from pipeline.trial import CohortPlan
 
 __all__ = ["Engine", "Evaluated", "Event", "Finished", "Started"]
@@ -21,19 +21,22 @@ class Started:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """How far a running cohort is; not every evaluation is told.
+    """How far a running cohort is. Evaluations come together now and then, and none is left out.
 
     Attributes:
         plan: The cohort.
         step: Optimiser steps taken.
         active: Trials still training.
         examples: Examples that the cohort's trials have processed so far, all together.
+        rows: What was measured since the event before: position of the trial in the cohort, and
+            the evaluation. A cohort that a worker died of tells its rows again.
     """
 
     plan: CohortPlan
     step: int
     active: int
     examples: int
+    rows: tuple[tuple[int, Row], ...] = ()
 
 
 @dataclass(frozen=True)

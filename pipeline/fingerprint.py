@@ -46,6 +46,10 @@ HARMLESS_MODULES: Final = frozenset({
     "pipeline.manifest",  # likewise
     "pipeline.outcome",  # values
     "pipeline.settings",  # what of the settings matters is in the recipe
+    *(
+        f"pipeline.settings.{branch}"
+        for branch in ("branch", "confirm", "data", "sweep", "tracking", "training", "tree")
+    ),
     "pipeline.splits",  # makes the splits, which the data digest covers
     "pipeline.training",  # wraps the cohort in a Trainer
     "pipeline.trial",  # values; their content is in the fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from pipeline.trial import Race
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Curve", "Ended", "RaceResult", "TrialResult", "broken_results"]
+__all__ = ["Curve", "Ended", "RaceResult", "Row", "TrialResult", "broken_results"]
 
 
 class Ended(StrEnum):
@@ -30,6 +30,17 @@ class Ended(StrEnum):
     def measured(self) -> bool:
         """Whether the curve is a valid, possibly censored, measurement."""
         return self in {Ended.REACHED, Ended.EXHAUSTED, Ended.OUTRACED, Ended.DIVERGED}
+
+
+class Row(NamedTuple):
+    """One evaluation of one trial; losses in the objective's units, errors as fractions."""
+
+    step: int
+    validation_loss: float
+    validation_error: float
+    train_loss: float
+    test_loss: float
+    test_error: float
 
 
 @dataclass(frozen=True, eq=False)

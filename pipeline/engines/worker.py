@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pipeline.events import Evaluated, Finished
 from pipeline.lifeline import die_with
+from pipeline.outcome import Row
 from pipeline.trial import CohortPlan
 
 __all__ = ["THREAD_VARIABLES", "work"]
@@ -44,13 +46,19 @@ def work(connection: Connection, prepared_folder: Path) -> None:
 
 
 class _Telegraph:
-    """Sends evaluations, sparsely."""
+    """Sends evaluations, sparsely: what comes too soon after the one before is sent with the next.
+
+    What a cohort's last events held back is in its results.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._next = time.monotonic()
+        self._kept: tuple[tuple[int, Row], ...] = ()
 
     def __call__(self, evaluated: Evaluated) -> None:
+        self._kept += evaluated.rows
         if (now := time.monotonic()) >= self._next:
             self._next = now + _QUIET_SECONDS
-            self._connection.send(evaluated)
+            self._connection.send(replace(evaluated, rows=self._kept))
+            self._kept = ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipeline.datasets import specification
 from pipeline.settings_file import load_settings
-from pipeline.stages.guard import stage
-from pipeline.stages.places import PARAMS, RAW
+from pipeline.study.guard import stage
+from pipeline.study.places import PARAMS, RAW
 
 __all__ = ["main"]
 

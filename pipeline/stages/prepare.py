@@ -6,8 +6,8 @@ from pipeline.aside import folder_aside
 from pipeline.datasets import specification
 from pipeline.images import write_prepared
 from pipeline.settings_file import load_settings
-from pipeline.stages.guard import stage
-from pipeline.stages.places import PARAMS, PREPARED, RAW
+from pipeline.study.guard import stage
+from pipeline.study.places import PARAMS, PREPARED, RAW
 
 __all__ = ["main"]
 

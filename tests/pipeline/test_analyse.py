@@ -11,9 +11,11 @@ from ruamel.yaml import YAML
 from models.shape import Task
 from pipeline.manifest import Manifest, write_manifest
 from pipeline.stages import analyse
-from pipeline.stages.places import CONFIRM, ESTIMATES, PARAMS, PREPARED, SWEEP
+from pipeline.study.places import PARAMS, PREPARED, Places
 from tests.pipeline.planted import TRAIN_EXAMPLES
 from tests.pipeline.synthetic import synthetic_settings, synthetic_study
+
+SWEEP, CONFIRM, ESTIMATES = Places().sweep, Places().confirm, Places().estimates
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.stages import guard
-from pipeline.stages.guard import locked
+from pipeline.study import guard
+from pipeline.study.guard import locked
 from tests.pipeline.conftest import ROOT
 
 STAGE = """
     import sys, time
     from pathlib import Path
-    from pipeline.stages.guard import locked, stage
+    from pipeline.study.guard import locked, stage
 
     @stage
     def main():

@@ -24,9 +24,8 @@ from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
 from pipeline.runner import Runner
 from pipeline.settings import Settings, TrainingSettings
-from pipeline.settings_file import load_settings
-from pipeline.stages.guard import locked, say
-from pipeline.stages.places import LEDGER, PARAMS, PREPARED
+from pipeline.study.guard import locked, say
+from pipeline.study.places import LEDGER, Places
 from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, tracking_uri
 from pipeline.tracking.projection import Phase
 from pipeline.trial import Device
@@ -42,39 +41,43 @@ class Session:
 
     Attributes:
         settings: Of the study.
+        places: Where its files go.
         manifest: Of the prepared data.
         design: Makes races.
         runner: Trains them.
     """
 
     settings: Settings
+    places: Places
     manifest: Manifest
     design: Design
     runner: Runner
 
 
 @contextmanager
-def session(phase: Phase) -> Generator[Session]:
-    """Open a session: settings, ledger under lock, engine, mirror.
+def session(phase: Phase, settings: Settings, places: Places) -> Generator[Session]:
+    """Open a session: ledger under lock, engine, mirror.
 
     Args:
         phase: The stage.
+        settings: Of the study.
+        places: Where its files go.
 
     Yields:
         The session. Afterwards the engine is closed, and the mirror with a true status.
     """
-    settings = load_settings(PARAMS)
-    manifest = read_manifest(PREPARED)
-    load_prepared(PREPARED)  # verified here, where a damaged file stops the stage
+    manifest = read_manifest(places.prepared)
+    load_prepared(places.prepared)  # verified here, where a damaged file stops the stage
     with locked(LEDGER):
         ledger = Ledger(LEDGER, warn=say)
         ledger.clean()
         device = _device(settings.training)
-        engine = LocalEngine(_workers(settings.training, device), PREPARED)
+        engine = LocalEngine(_workers(settings.training, device), places.prepared)
         with _mirrored(settings, manifest, phase) as mirror:
             try:
                 yield Session(
                     settings,
+                    places,
                     manifest,
                     _design(settings, manifest, device),
                     Runner(phase, ledger, engine, mirror, settings.training.cohort_width, say),

@@ -1,0 +1,29 @@
+"""The settings of a study: params.yaml as a frozen, strict tree, a branch a file."""
+
+from __future__ import annotations
+
+from pipeline.settings.branch import MAX_REPLICATES
+from pipeline.settings.confirm import AnalysisSettings, ConfirmSettings, Rule
+from pipeline.settings.data import DataSettings
+from pipeline.settings.sweep import Budget, Goals, LearningRates, SearchSettings, SweepSettings
+from pipeline.settings.tracking import TrackingSettings
+from pipeline.settings.training import EvaluationSettings, KernelSettings, TrainingSettings
+from pipeline.settings.tree import Settings
+
+__all__ = [
+    "MAX_REPLICATES",
+    "AnalysisSettings",
+    "Budget",
+    "ConfirmSettings",
+    "DataSettings",
+    "EvaluationSettings",
+    "Goals",
+    "KernelSettings",
+    "LearningRates",
+    "Rule",
+    "SearchSettings",
+    "Settings",
+    "SweepSettings",
+    "TrackingSettings",
+    "TrainingSettings",
+]

@@ -1,0 +1,37 @@
+"""The branches `confirm` and `analysis` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.conflicts import Conflict, repeated
+from pipeline.settings.branch import MAX_REPLICATES, Branch, Count, Fraction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["AnalysisSettings", "ConfirmSettings", "Rule"]
+
+
+Rule = Literal["tuned", "constant", "linear", "sqrt"]
+
+
+class ConfirmSettings(Branch):
+    """What is trained again, with fresh replicates and to the full budget."""
+
+    replicates: Annotated[int, Field(ge=1, le=MAX_REPLICATES)]
+    reference_batch_size: Count | Literal["full"]
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1, strict=False)]
+
+    def _conflicts(self) -> Iterator[Conflict]:
+        yield from repeated("rules", self.rules)
+        if "tuned" not in self.rules:
+            yield Conflict(("rules",), "every rule is compared with tuned, which it lacks; add it")
+
+
+class AnalysisSettings(Branch):
+    """How the tables are read; nothing here trains anything."""
+
+    confidence: Fraction

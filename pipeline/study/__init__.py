@@ -1,0 +1,1 @@
+"""The verbs of a study, a verb a file: stages and commands both call these."""

@@ -1,0 +1,80 @@
+"""Confirm: train what the sweep found again, with fresh replicates and to the full budget."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.batch_sizes import resolved_reference
+from pipeline.settings import Settings
+from pipeline.study.guard import say
+from pipeline.study.places import Places
+from pipeline.study.session import Session, write_tables
+from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
+from pipeline.trial import Cell
+from pipeline.tuning import preferred, tuned_learning_rates
+
+__all__ = ["confirm"]
+
+
+def confirm(opened: Session) -> None:
+    """Train every rule's learning rate at every batch size, and write the tables.
+
+    Args:
+        opened: The session.
+
+    Raises:
+        ValueError: If the sweep left nothing to confirm.
+    """
+    tuned = _tuned(opened.settings, opened.places)
+    reference = resolved_reference(opened.settings, opened.manifest.train_examples)
+    assignments = opened.design.confirm(tuned, reference)
+    if not assignments:
+        raise ValueError(
+            "the sweep found no learning rate to confirm: look at ended and message in "
+            f"{opened.places.sweep}/trials.parquet; if all diverged, lower sweep.learning_rates"
+        )
+    _tell_what_is_left_out(opened.settings.models, tuned, reference)
+    results = opened.runner.run([assignment.race for assignment in assignments])
+    write_tables(
+        opened.places.confirm,
+        {
+            "trials": trials_table(results),
+            "curves": curves_table(results),
+            "cells": cells_table(opened.design.cells(), results),
+            "assignments": assignments_table(assignments),
+        },
+    )
+
+
+def _tuned(settings: Settings, places: Places) -> dict[Cell, float]:
+    """Tuned learning rates of the sweep as preferred numbers, where there is one."""
+    sweep = settings.sweep
+    table = tuned_learning_rates(
+        pd.read_parquet(places.sweep / "trials.parquet"),
+        pd.read_parquet(places.sweep / "curves.parquet"),
+        quantity=sweep.goals.quantity,
+        goal=sweep.goals.hardest,
+        box=(sweep.learning_rates.low, sweep.learning_rates.high),
+        confidence=settings.analysis.confidence,
+    )
+    found = table[table["method"] != "none"]
+    return {
+        Cell(model, size): preferred(rate)
+        for model, size, rate in zip(
+            found["model"].tolist(),
+            found["batch_size"].tolist(),
+            found["learning_rate"].tolist(),
+            strict=True,
+        )
+    }
+
+
+def _tell_what_is_left_out(
+    models: tuple[str, ...], tuned: dict[Cell, float], reference: int
+) -> None:
+    for model in models:
+        if Cell(model, reference) not in tuned:
+            say(
+                f"warning: {model} has no tuned learning rate at the reference batch size "
+                f"{reference:,}; only the rule tuned is confirmed for it"
+            )

@@ -1,0 +1,22 @@
+"""The tables that sweep and confirm left, read back."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.estimates import Tables
+from pipeline.study.places import Places
+
+__all__ = ["read_tables"]
+
+
+def read_tables(places: Places) -> Tables:
+    """All tables of the study that estimates and figures are made from."""
+    return Tables(
+        sweep_trials=pd.read_parquet(places.sweep / "trials.parquet"),
+        sweep_curves=pd.read_parquet(places.sweep / "curves.parquet"),
+        sweep_cells=pd.read_parquet(places.sweep / "cells.parquet"),
+        confirm_trials=pd.read_parquet(places.confirm / "trials.parquet"),
+        confirm_curves=pd.read_parquet(places.confirm / "curves.parquet"),
+        assignments=pd.read_parquet(places.confirm / "assignments.parquet"),
+    )
