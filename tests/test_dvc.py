@@ -20,10 +20,10 @@ INFRASTRUCTURE = {
 }  # fmt: skip
 FOLDERS = ("engines", "tracking")  # likewise, whole packages
 # Reached only through the check of params.yaml, which ends a stage or changes nothing.
-CHECKS = {"datasets", "digits", "splits", "batch_sizes"}
+CHECKS = {"datasets", "splits", "batch_sizes"}
 USES = {
-    "download": {"datasets", "digits"},
-    "prepare": {"datasets", "digits", "splits"},
+    "download": {"datasets"},
+    "prepare": {"datasets", "splits"},
     "sweep": {"batch_sizes"},
     "confirm": {"batch_sizes"},
     "analyse": {"batch_sizes"},
@@ -39,12 +39,13 @@ def expected(stage: str) -> set[str]:
         top = name.partition(".")[0]
         if not module.startswith("pipeline.") or name in INFRASTRUCTURE or top in FOLDERS:
             continue
-        if name in CHECKS - USES[stage] or name in {"stages", "study"}:
+        if top in CHECKS - USES[stage] or name in {"stages", "study"}:
             continue
         if stage == "report" and top in {"figures", "report"}:
             files |= {f"pipeline/{top}", "pipeline/templates"}
             continue
-        path = "pipeline/settings" if top == "settings" else f"{module.replace('.', '/')}.py"
+        package = top in {"settings", "datasets"}
+        path = f"pipeline/{top}" if package else f"{module.replace('.', '/')}.py"
         assert (ROOT / path).exists()
         files.add(path)
     return files

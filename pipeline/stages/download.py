@@ -13,8 +13,9 @@ __all__ = ["main"]
 @stage
 def main() -> None:
     """Fetch the data set that params.yaml names; files already there and intact stay."""
-    dataset = specification(load_settings(PARAMS).data.dataset)
-    dataset.fetch(RAW)
+    data = load_settings(PARAMS).data
+    dataset = specification(data.dataset)
+    dataset.fetch(RAW, data.places)
     print(f"download: {dataset.name} is in {RAW} ({dataset.licence}; {dataset.citation})")
 
 
