@@ -79,8 +79,9 @@ def _opened_address(address: str) -> tuple[http.client.HTTPResponse, int | None]
     try:
         response: http.client.HTTPResponse = opener.open(request, timeout=_STALL_SECONDS)
     except urllib.error.HTTPError as error:
-        with closing(error):
-            raise TransferError(f"the server answered {error.code} {error.reason}") from None
+        error.close()
+        reason = " ".join(str(error.reason).split())
+        raise TransferError(f"the server answered {error.code} {reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise TransferError(_in_words(error)) from None
     length = response.headers.get("Content-Length", "")
