@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["FOLDER"]
 
 _NAME: Final = "folder"
-_MAX_BYTES: Final = 50_000_000_000  # of an archive, unpacked
+_RATIO: Final = 100  # an archive of images, which hardly compress, holds at most this many times
+_SLACK: Final = 100_000_000  # its own size in bytes, and this many more
 
 
 def _fetch(folder: Path, places: Sequence[str] = ()) -> None:
@@ -72,15 +73,13 @@ def _directory(places: Sequence[str], unpacked: Path) -> Generator[Path]:
             return
         if path.is_file() and path.name.lower().endswith(SUFFIXES):
             try:
-                unpack(path, unpacked, _MAX_BYTES)
+                unpack(path, unpacked, _RATIO * path.stat().st_size + _SLACK)
                 yield _below_wrapper(unpacked)
             finally:
                 shutil.rmtree(unpacked, ignore_errors=True)
             return
         what = "a web address" if is_web(place) else "neither a directory nor an archive"
-        reasons.append(
-            f"  {place}: it {what} and no archive ({', '.join(SUFFIXES)}) on this machine"
-        )
+        reasons.append(f"  {place}: it is {what}")
     raise ValueError(
         "\n".join([
             "no place gave images:",
