@@ -107,7 +107,12 @@ def _recipe(kernel: Kernel) -> Recipe:
 
 def _digits() -> Prepared:
     data = DataSettings(
-        dataset="digits", split_seed=0, validation_fraction=0.125, test_fraction=0.125
+        source=None,
+        examples="all",
+        dataset="digits",
+        split_seed=0,
+        validation_fraction=0.125,
+        test_fraction=0.125,
     )
     with tempfile.TemporaryDirectory() as name:
         raw, folder = Path(name) / "raw", Path(name) / "prepared"

@@ -60,7 +60,7 @@ def stratified_subset(labels: NDArray[np.int64], examples: int, seed: int) -> ND
     Args:
         labels: Class of every example, [N].
         examples: How many to draw.
-        seed: Seed of the draw, by PCG64's raw output as in :func:`stratified_split`.
+        seed: Seed of the draw, by PCG64's raw output, a stream apart from the split's.
 
     Returns:
         Indices, ascending, int64.
@@ -79,7 +79,7 @@ def stratified_subset(labels: NDArray[np.int64], examples: int, seed: int) -> ND
             f"data.examples is {examples:,}, which leaves class {classes[shares == 0][0]} without "
             "an example; draw more"
         )
-    shuffled = np.argsort(np.random.PCG64(seed).random_raw(len(labels)), kind="stable")
+    shuffled = np.argsort(np.random.PCG64([seed, 1]).random_raw(len(labels)), kind="stable")
     drawn = [
         shuffled[labels[shuffled] == label][:share]
         for label, share in zip(classes, shares, strict=True)
