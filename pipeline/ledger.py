@@ -93,6 +93,11 @@ class Ledger:
                 self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")
         return None
 
+    def forget(self, fingerprint: str) -> None:
+        """Remove what the ledger has of a race. Call it with the lock held."""
+        for path in (self._final(fingerprint), self._failed(fingerprint)):
+            path.unlink(missing_ok=True)
+
     def clean(self) -> None:
         """Remove what writers that were killed left aside. Call it with the lock held."""
         for path in self._folder.glob(".*.tmp"):

@@ -12,6 +12,8 @@ from models.shape import Task
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.settings import DataSettings
+
 __all__ = ["Manifest", "read_manifest", "verified_bytes", "write_manifest"]
 
 _FILE: Final = "manifest.json"
@@ -53,6 +55,15 @@ class Manifest:
         """SHA-256 of everything in the manifest, and so of all files, in hexadecimal."""
         canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def made_from(self, data: DataSettings) -> bool:
+        """Whether these settings would prepare the same data."""
+        return (self.dataset, self.split_seed, self.validation_fraction, self.test_fraction) == (
+            data.dataset,
+            data.split_seed,
+            data.validation_fraction,
+            data.test_fraction,
+        )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -20,11 +20,13 @@ class Places:
     """Where one study's results go.
 
     Attributes:
+        study: Name of the study; ``dvc`` is the one that DVC's stages make of params.yaml.
         results: Folder of its tables and numbers.
         report: Folder of its page, index.html and figures/*.svg.
         prepared: Folder of the prepared data set that it trains on.
     """
 
+    study: str = "dvc"
     results: Path = RESULTS
     report: Path = Path("report")
     prepared: Path = PREPARED
