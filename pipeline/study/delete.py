@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.ledger import Ledger
 from pipeline.study.catalogue import entries, remove
 from pipeline.study.guard import locked
-from pipeline.study.places import LEDGER
+from pipeline.study.places import ledger_folder
 from pipeline.study.survey import survey
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def own_races(found: Entry, warn: Callable[[str], None]) -> set[str]:
         Fingerprints.
     """
     others = {race for one in entries() if one.name != found.name for race in _planned(one, warn)}
-    ledger = Ledger(LEDGER, warn)
+    ledger = Ledger(ledger_folder(), warn)
     return {race for race in _planned(found, warn) if race in ledger} - others
 
 
@@ -41,9 +41,9 @@ def delete(found: Entry, races: set[str], warn: Callable[[str], None]) -> None:
         races: Fingerprints, which the ledger forgets.
         warn: Told about files of the ledger that can't be read.
     """
-    with locked(LEDGER, f"(deleting {found.name})"):
+    with locked(ledger_folder(), f"(deleting {found.name})"):
         remove(found)
-        ledger = Ledger(LEDGER, warn)
+        ledger = Ledger(ledger_folder(), warn)
         for fingerprint in races:
             ledger.forget(fingerprint)
 

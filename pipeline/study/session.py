@@ -26,7 +26,7 @@ from pipeline.outcome import RaceResult
 from pipeline.runner import Runner
 from pipeline.settings import Settings, TrainingSettings
 from pipeline.study.guard import locked, say
-from pipeline.study.places import LEDGER, Places
+from pipeline.study.places import Places, ledger_folder
 from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, tracking_uri
 from pipeline.tracking.projection import Phase
 from pipeline.trial import Device, Race
@@ -77,8 +77,8 @@ def session(phase: Phase, settings: Settings, places: Places) -> Generator[Sessi
     """
     manifest = read_manifest(places.prepared)
     load_prepared(places.prepared)  # verified here, where a damaged file stops the stage
-    with locked(LEDGER, places.study):
-        ledger = Ledger(LEDGER, warn=say)
+    with locked(ledger_folder(), places.study):
+        ledger = Ledger(ledger_folder(), warn=say)
         ledger.clean()
         device = device_of(settings.training)
         engine = LocalEngine(_workers(settings.training, device), places.prepared)

@@ -12,7 +12,7 @@ from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.study.confirm import tuned_cells
 from pipeline.study.guard import holder
-from pipeline.study.places import LEDGER
+from pipeline.study.places import ledger_folder
 from pipeline.study.session import Session, design_of, device_of
 from pipeline.study.sweep import sweep_results
 from pipeline.tables import curves_table, trials_table
@@ -129,13 +129,13 @@ def survey(found: Entry, warn: Callable[[str], None]) -> Survey:
     Returns:
         What has been trained, and what is missing.
     """
-    now = holder(LEDGER)
+    now = holder(ledger_folder())
     process = now.process if now and now.study == found.name else None
     if not found.places.prepared.exists():
         return Survey("not prepared", process, Phase(), Phase())
     manifest = read_manifest(found.places.prepared)
     design = design_of(found.settings, manifest, device_of(found.settings.training))
-    ledger, sweep, confirm = Ledger(LEDGER, warn), Phase(), Phase()
+    ledger, sweep, confirm = Ledger(ledger_folder(), warn), Phase(), Phase()
     opened = Session(found.settings, found.places, manifest, design, _Reading(ledger, sweep))
     try:
         results = sweep_results(opened)

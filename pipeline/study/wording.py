@@ -72,7 +72,7 @@ def summary_lines(one: dict[str, Any]) -> list[str]:
     lines = [f"study {one['study']}: {one['state']}, {words[one['state']].format(**one)}"]
     for phase in ("sweep", "confirm"):
         ended = ", ".join(f"{count:,} {how}" for how, count in one[phase]["ended"].items())
-        lines.append(f"{phase}: {_progress(one[phase])} trials{ended and f' ({ended})'}")
+        lines.append(f"{phase}: {_progress(one[phase])} trials{ended and f': {ended}'}")
     if one["tuned"]:
         lines += ["", f"tuned learning rates{'' if one['sweep']['complete'] else ', so far'}:"]
         lines += table(
@@ -117,7 +117,7 @@ _COLUMNS = ("model", "batch_size", "kernel", "max_steps", "sweep", "confirm")
 def _progress(phase: dict[str, Any]) -> str:
     if not phase["planned"] and not phase["complete"]:
         return "–"
-    return f"{phase['done']:,} of {phase['planned']:,}{'' if phase['complete'] else ' so far'}"
+    return f"{phase['done']:,} of {phase['planned']:,}"
 
 
 def _rate(value: float | None) -> str:
