@@ -7,6 +7,7 @@ import typer
 from pipeline.blame import end_on
 from pipeline.commands.check import check
 from pipeline.commands.datasets import datasets
+from pipeline.commands.study.group import study
 from pipeline.commands.ui import ui
 
 __all__ = ["app", "main"]
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(check)
 app.command()(datasets)
 app.command()(ui)
+app.add_typer(study, name="study")
 
 
 def main() -> None:

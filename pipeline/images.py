@@ -119,6 +119,8 @@ def write_prepared(folder: Path, data: DataSettings, raw: RawData) -> Manifest:
         mean=mean,
         std=std,
         files={name: _write_array(folder / name, array) for name, array in arrays.items()},
+        examples=data.examples,
+        places=data.places,
     )
     write_manifest(folder, manifest)
     return manifest

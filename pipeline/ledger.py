@@ -38,12 +38,11 @@ class Ledger:
     missing and are run again at the next start.
 
     Args:
-        folder: Where the files are; made if missing.
+        folder: Where the files are; made when the first one is written.
         warn: Told about files that can't be read and were set aside.
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._warn = warn
 
@@ -60,6 +59,7 @@ class Ledger:
         fingerprint = result.race.fingerprint
         if fingerprint in self:
             return
+        self._folder.mkdir(parents=True, exist_ok=True)
         target = self._final(fingerprint) if result.final else self._failed(fingerprint)
         aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         with aside.open("wb") as file:
@@ -92,6 +92,11 @@ class Ledger:
                 path.replace(path.with_suffix(".unreadable"))
                 self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")
         return None
+
+    def forget(self, fingerprint: str) -> None:
+        """Remove what the ledger has of a race. Call it with the lock held."""
+        for path in (self._final(fingerprint), self._failed(fingerprint)):
+            path.unlink(missing_ok=True)
 
     def clean(self) -> None:
         """Remove what writers that were killed left aside. Call it with the lock held."""

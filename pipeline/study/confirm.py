@@ -7,13 +7,12 @@ import pandas as pd
 from pipeline.batch_sizes import resolved_reference
 from pipeline.settings import Settings
 from pipeline.study.guard import say
-from pipeline.study.places import Places
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
 from pipeline.trial import Cell
 from pipeline.tuning import preferred, tuned_learning_rates
 
-__all__ = ["confirm"]
+__all__ = ["confirm", "tuned_cells"]
 
 
 def confirm(opened: Session) -> None:
@@ -25,7 +24,11 @@ def confirm(opened: Session) -> None:
     Raises:
         ValueError: If the sweep left nothing to confirm.
     """
-    tuned = _tuned(opened.settings, opened.places)
+    tuned = tuned_cells(
+        opened.settings,
+        pd.read_parquet(opened.places.sweep / "trials.parquet"),
+        pd.read_parquet(opened.places.sweep / "curves.parquet"),
+    )
     reference = resolved_reference(opened.settings, opened.manifest.train_examples)
     assignments = opened.design.confirm(tuned, reference)
     if not assignments:
@@ -46,12 +49,23 @@ def confirm(opened: Session) -> None:
     )
 
 
-def _tuned(settings: Settings, places: Places) -> dict[Cell, float]:
-    """Tuned learning rates of the sweep as preferred numbers, where there is one."""
+def tuned_cells(
+    settings: Settings, trials: pd.DataFrame, curves: pd.DataFrame
+) -> dict[Cell, float]:
+    """Tuned learning rates of a sweep as preferred numbers, where there is one.
+
+    Args:
+        settings: Of the study.
+        trials: The sweep's table of trials.
+        curves: The sweep's table of curves.
+
+    Returns:
+        Learning rate by cell; cells where all trials diverged or failed are left out.
+    """
     sweep = settings.sweep
     table = tuned_learning_rates(
-        pd.read_parquet(places.sweep / "trials.parquet"),
-        pd.read_parquet(places.sweep / "curves.parquet"),
+        trials,
+        curves,
         quantity=sweep.goals.quantity,
         goal=sweep.goals.hardest,
         box=(sweep.learning_rates.low, sweep.learning_rates.high),

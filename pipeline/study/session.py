@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import pandas as pd
 
@@ -22,15 +22,16 @@ from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
 from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
+from pipeline.outcome import RaceResult
 from pipeline.runner import Runner
 from pipeline.settings import Settings, TrainingSettings
 from pipeline.study.guard import locked, say
-from pipeline.study.places import LEDGER, Places
+from pipeline.study.places import Places, ledger_folder
 from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, tracking_uri
 from pipeline.tracking.projection import Phase
-from pipeline.trial import Device
+from pipeline.trial import Device, Race
 
-__all__ = ["Session", "session", "write_tables"]
+__all__ = ["Session", "Trains", "design_of", "device_of", "session", "write_tables"]
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -51,7 +52,15 @@ class Session:
     places: Places
     manifest: Manifest
     design: Design
-    runner: Runner
+    runner: Trains
+
+
+class Trains(Protocol):
+    """Gets results of races: by training what is missing, or from the ledger alone."""
+
+    def run(self, races: Sequence[Race]) -> list[RaceResult]:
+        """One result per race, in order, duplicates left out."""
+        ...
 
 
 @contextmanager
@@ -68,10 +77,10 @@ def session(phase: Phase, settings: Settings, places: Places) -> Generator[Sessi
     """
     manifest = read_manifest(places.prepared)
     load_prepared(places.prepared)  # verified here, where a damaged file stops the stage
-    with locked(LEDGER):
-        ledger = Ledger(LEDGER, warn=say)
+    with locked(ledger_folder(), places.study):
+        ledger = Ledger(ledger_folder(), warn=say)
         ledger.clean()
-        device = _device(settings.training)
+        device = device_of(settings.training)
         engine = LocalEngine(_workers(settings.training, device), places.prepared)
         with _mirrored(settings, manifest, phase) as mirror:
             try:
@@ -79,7 +88,7 @@ def session(phase: Phase, settings: Settings, places: Places) -> Generator[Sessi
                     settings,
                     places,
                     manifest,
-                    _design(settings, manifest, device),
+                    design_of(settings, manifest, device),
                     Runner(phase, ledger, engine, mirror, settings.training.cohort_width, say),
                 )
             finally:
@@ -98,7 +107,8 @@ def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
             table.to_parquet(aside / f"{name}.parquet", index=False)
 
 
-def _design(settings: Settings, manifest: Manifest, device: Device) -> Design:
+def design_of(settings: Settings, manifest: Manifest, device: Device) -> Design:
+    """What makes the races of a study."""
     return Design(
         settings=settings,
         data_digest=manifest.digest,
@@ -153,8 +163,14 @@ def _mirror(settings: Settings, manifest: Manifest, phase: Phase) -> Mirror:
     )
 
 
-def _device(training: TrainingSettings) -> Device:
+def device_of(training: TrainingSettings) -> Device:
     """The kind of device to train on; torch, which takes seconds to import, is asked last.
+
+    Args:
+        training: Which accelerator is asked for.
+
+    Returns:
+        ``cuda`` or ``cpu``.
 
     Raises:
         ValueError: If params.yaml asks for a GPU that torch can't use.

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.home import home
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -41,7 +43,7 @@ class TrackingError(ValueError):
 
 
 def tracking_uri(settings: TrackingSettings, environment: Mapping[str, str]) -> str:
-    """Where the runs go: the setting, else MLFLOW_TRACKING_URI, else mlflow.db in this folder.
+    """Where the runs go: the setting, else MLFLOW_TRACKING_URI, else mlflow.db beside the ledger.
 
     A relative SQLite path is made absolute, so that it means one file whoever opens it.
 
@@ -61,7 +63,7 @@ def tracking_uri(settings: TrackingSettings, environment: Mapping[str, str]) -> 
     if problem := _problem(uri):
         raise TrackingError(uri, problem, key)
     if match := _SQLITE.match(uri):
-        path = Path.cwd() / match["path"]
+        path = home() / match["path"]
         return f"{match['dialect']}:///{path}{match['query'] or ''}"
     return uri
 

@@ -219,10 +219,10 @@ BAD_VALUES = {
         "training.workers is {cpu: 2}: it must be a whole number at least 1 or auto; write auto",
     ),
     "reference not swept": (
-        "reference_batch_size: 64 ",
+        "reference_batch_size: middle ",
         "reference_batch_size: 32 ",
         "confirm.reference_batch_size is 32: sweep.batch_sizes lacks it; choose one of 1, 4, 16, "
-        "64, 256, full",
+        "64, 256, full, or write middle",
     ),
     "rules without tuned": (
         "rules: [tuned, constant, linear, sqrt]",
