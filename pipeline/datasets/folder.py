@@ -13,7 +13,7 @@ from pipeline.datasets.archives import SUFFIXES, unpack
 from pipeline.datasets.image_files import class_folders, image_files, read_images
 from pipeline.datasets.known_file import sha256_of
 from pipeline.datasets.raw_manifest import RawManifest, read_raw_manifest, write_raw_manifest
-from pipeline.datasets.transfer import is_web
+from pipeline.datasets.transfer import is_web, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -67,7 +67,7 @@ def _directory(places: Sequence[str], unpacked: Path) -> Generator[Path]:
     """
     reasons: list[str] = []
     for place in places:
-        path = Path(place).expanduser()
+        path = local_path(place)
         if path.is_dir():
             yield path
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Final
+from typing import Final, Self
 
 __all__ = ["Meter"]
 
@@ -13,7 +13,7 @@ _PLAIN_SECONDS: Final = 10.0
 
 
 class Meter:
-    """Counts the bytes of one file.
+    """Counts the bytes of one file; leaving its block without an error tells that all is there.
 
     Args:
         name: What is transferred.
@@ -25,25 +25,26 @@ class Meter:
         self._moving = sys.stderr.isatty()
         self._start = self._said = time.monotonic()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._say(f"{self._done / 1e6:,.1f} MB")
+        if self._moving:
+            sys.stderr.write("\n")  # what is told next has a line of its own
+
     def add(self, count: int) -> None:
         """Count bytes that came, and tell of them now and then."""
         self._done += count
         now = time.monotonic()
         if now - self._said >= (_TERMINAL_SECONDS if self._moving else _PLAIN_SECONDS):
             self._said = now
-            self._say(
-                f"{min(self._done / max(self._size, 1), 1):4.0%} of {self._size / 1e6:,.1f} MB"
-            )
+            share = min(self._done / max(self._size, 1), 1)
+            self._say(f"{share:4.0%} of {self._size / 1e6:,.1f} MB")
 
-    def finish(self) -> None:
-        """Tell that all is there."""
-        self._say(f"{self._done / 1e6:,.1f} MB", "\n")
-
-    def _say(self, what: str, end: str = "") -> None:
+    def _say(self, what: str) -> None:
         rate = self._done / 1e6 / max(time.monotonic() - self._start, 1e-3)
         line = f"download: {self._name}: {what}, {rate:,.1f} MB/s"
-        if self._moving:
-            sys.stderr.write(f"\r{line:<79}{end}")
-        else:
-            sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"\r{line:<79}" if self._moving else f"{line}\n")
         sys.stderr.flush()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.datasets.known_file import KnownFile
 
-__all__ = ["TransferError", "is_web", "transfer"]
+__all__ = ["TransferError", "is_web", "local_path", "transfer"]
 
 _STALL_SECONDS: Final = 30.0  # to connect, and between two bytes
 _SLOWEST: Final = 1024  # bytes a second over each such span, or a trickle would hold us for days
@@ -34,6 +34,14 @@ class TransferError(Exception):
 def is_web(place: str) -> bool:
     """Whether a place is a web address rather than a folder."""
     return urlsplit(place).scheme.lower() in {"http", "https"}
+
+
+def local_path(place: str) -> Path:
+    """A place as a path; `~` is the user's home."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:  # nobody has this name
+        return Path(place)
 
 
 def transfer(place: str, inside: str, file: KnownFile, partial: Path) -> None:
@@ -52,13 +60,11 @@ def transfer(place: str, inside: str, file: KnownFile, partial: Path) -> None:
     if is_web(place):
         source, size = _opened_address(f"{place.rstrip('/')}/{quote(file.name)}")
     else:
-        source, size = _opened_folder(Path(place).expanduser(), inside, file)
-    with closing(source):
-        meter = Meter(file.name, size or file.size)
+        source, size = _opened_folder(local_path(place), inside, file)
+    with closing(source), Meter(file.name, size or file.size) as meter:
         came = _write(_chunks(source), partial, file.size + _SLACK, meter)
-    if size is not None and came < size:
-        raise TransferError(f"it stopped after {came:,} of {size:,} bytes")
-    meter.finish()
+        if size is not None and came < size:
+            raise TransferError(f"it stopped after {came:,} of {size:,} bytes")
 
 
 def _opened_folder(folder: Path, inside: str, file: KnownFile) -> tuple[IO[bytes], int]:
