@@ -57,7 +57,7 @@ def run(app: typer.Typer) -> None:
             stream.reconfigure(errors="replace")
     try:
         try:
-            tree(app)()
+            tree(app)(color=False if os.environ.get("NO_COLOR") else None)
         finally:
             sys.stdout.flush()
     except ValueError as problem:
