@@ -22,7 +22,7 @@ from pipeline.settings import TrainingSettings
 from pipeline.streams import ExampleStream
 from pipeline.trial import Cell, Device, Kernel, Recipe, Trial
 
-__all__ = ["Conditions", "Rig", "one_thread", "seconds_per_evaluation", "seconds_per_step"]
+__all__ = ["Conditions", "Rig", "seconds_per_evaluation", "seconds_per_step"]
 
 _LEARNING_RATE = 1e-4  # so small that no weights run away, whose infinities compute at other speeds
 _MOST_STEPS = 32  # of one block
@@ -176,7 +176,7 @@ def seconds_per_step(
     Returns:
         The seconds; divide by ``members`` for a member's share.
     """
-    with one_thread():
+    with _apart():
         rig = Rig(Cell(model, batch_size), kernel, members, prepared, conditions)
         return rig.step(seconds)
 
@@ -203,13 +203,13 @@ def seconds_per_evaluation(
     Returns:
         The seconds.
     """
-    with one_thread():
+    with _apart():
         return Rig(Cell(model, 1), kernel, members, prepared, conditions).evaluation(seconds)
 
 
 @contextmanager
-def one_thread() -> Generator[None]:
-    """Torch computes on one thread meanwhile, as it does in a worker.
+def _apart() -> Generator[None]:
+    """One thread, as in a worker, and random numbers that nobody else misses.
 
     Yields:
         Nothing.
@@ -217,6 +217,7 @@ def one_thread() -> Generator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+            yield
     finally:
         torch.set_num_threads(before)

@@ -112,5 +112,11 @@ def _flow(value: object) -> str:
         return "[" + ", ".join(map(_flow, cast("list[object]", value))) + "]"
     if isinstance(value, str):
         plain = _BARE.fullmatch(value) and value.lower() not in _WORDS
-        return value if plain else json.dumps(value, ensure_ascii=False)
+        return value if plain else _quoted(value)
     return json.dumps(value)
+
+
+def _quoted(value: str) -> str:
+    """In JSON's double quotes, which YAML reads too; it wants more characters escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)

@@ -131,6 +131,12 @@ def resolve(words: list[str]) -> tuple[str, Any, list[str]]:
     return name, known[name], rest
 
 
+def variants(line: str) -> list[str]:
+    """`study list|show` is two commands."""
+    words = re.search(r"\S+\|\S+", line)
+    return [line.replace(words[0], w) for w in words[0].split("|")] if words else [line]
+
+
 def check(line: str) -> None:
     """Hold a batchscope command line, as written in prose, to the command line's surface."""
     name, command, rest = resolve([w for w in shlex.split(line) if w != ANY])
