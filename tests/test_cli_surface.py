@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def run(
     *arguments: str, folder: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, text=True, capture_output=True, timeout=60,
+        [*COMMAND, *arguments], cwd=folder, text=True, capture_output=True, timeout=120,
         env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": str(WIDE)} | environment,
     )  # fmt: skip
 
@@ -89,7 +89,7 @@ def test_a_stopped_command_says_so_by_its_status(stop: signal.Signals, tmp_path:
     assert command.stdout is not None
     assert command.stdout.readline()  # it is at work
     command.send_signal(stop)
-    _, said = command.communicate(timeout=60)
+    _, said = command.communicate(timeout=120)
     assert command.returncode == 128 + stop
     assert "Traceback" not in said
 
@@ -98,7 +98,7 @@ def test_a_stopped_command_says_so_by_its_status(stop: signal.Signals, tmp_path:
 def test_a_closed_pipe_is_no_error(arguments: str) -> None:
     line = f"{sys.executable} -m pipeline.cli {arguments} | head -n 1"
     ended = subprocess.run(
-        ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
     assert ended.stderr == ""
     assert len(ended.stdout.splitlines()) == 1
@@ -125,7 +125,7 @@ def test_no_colour_where_none_is_wanted(tmp_path: Path) -> None:
     plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     seen = {
         wish: subprocess.run(
-            line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+            line, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
             env=plain | {"TERM": "xterm", "PYTHONPATH": str(ROOT)} | extra,
         ).stdout
         for wish, extra in {"colour": {}, "none": {"NO_COLOR": "1"}}.items()
@@ -135,13 +135,14 @@ def test_no_colour_where_none_is_wanted(tmp_path: Path) -> None:
 
 
 def test_help_comes_at_once() -> None:
-    """0.5 s is what is promised; on a busy machine the quickest of a few is what counts."""
-    spent = []
+    """Half a second is promised; in CPU time, since the tests share the machine."""
+    spent: list[float] = []
     for _ in range(5):
-        began = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run("--help")
-        spent.append(time.perf_counter() - began)
-    assert min(spent) < 0.5, statistics.median(spent)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert statistics.median(spent) < 0.5
 
 
 def test_help_imports_nothing_heavy() -> None:
