@@ -32,10 +32,16 @@ UNEXECUTED = {
     ),
     r"pytest\b.*": "these tests",
     r"git clone\b.*": "the network",
+    r"dvc (exp run|exp show|queue|metrics|plots|remote|push|pull)\b.*": (
+        "change the workspace or need another place; tests/study/test_experiments.py runs them"
+    ),
+    r"batchscope study (run|export|delete)\b.*": (
+        "trains or writes; tests/study/test_study_command.py does all of it"
+    ),
 }
 # Commands that take no time and need no finished study: run by the default tests.
 QUICK = r"batchscope (check|models|datasets|describe|--version|--help)\b.*|batchscope \w+ --help"
-DVC = {"repro", "exp", "metrics", "plots", "push", "pull", "remote", "status", "init", "params"}
+DVC = {"repro", "exp", "metrics", "plots", "push", "pull", "remote", "status", "init", "params", "queue"}
 
 
 @dataclass(frozen=True)
