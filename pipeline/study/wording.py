@@ -98,6 +98,8 @@ def cost_lines(one: dict[str, Any]) -> list[str]:
         f"{most['trials']:,} are to be trained: {most['steps']:,} steps, "
         f"{most['examples']:,} examples",
     ]
+    if seconds := one.get("seconds"):
+        lines.append(_duration(seconds))
     if most["trials"]:
         lines += ["goals and races stop most trials of the sweep earlier", ""]
         lines += table(
@@ -112,6 +114,20 @@ def cost_lines(one: dict[str, Any]) -> list[str]:
 
 
 _COLUMNS = ("model", "batch_size", "kernel", "max_steps", "sweep", "confirm")
+
+
+def _duration(seconds: dict[str, Any]) -> str:
+    workers = f"{seconds['workers']} worker{'s' * (seconds['workers'] > 1)}"
+    text = f"time: at most about {_minutes(seconds['most'])} on {workers}"
+    if seconds["likely"] is not None:
+        text += f"; about {_minutes(seconds['likely'])} if trials stop as early as those finished"
+    return text
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _progress(phase: dict[str, Any]) -> str:
