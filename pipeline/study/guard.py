@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Final
 
 from pipeline.blame import end_on
+from pipeline.exit_status import ExitStatus
 from pipeline.lifeline import ancestors_to_watch, die_with
 
 __all__ = ["Holder", "holder", "locked", "orderly", "say", "stage"]
@@ -60,7 +61,8 @@ def orderly() -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        status = 143 if isinstance(stop, _TerminatedError) else 130
+        terminated = isinstance(stop, _TerminatedError)
+        status = ExitStatus.TERMINATED if terminated else ExitStatus.INTERRUPTED
         say("stopped. What was trained is in the ledger; the same command goes on from there.")
         sys.exit(status)
     finally:

@@ -22,9 +22,10 @@ from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
 from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
+from pipeline.machine import device_of, workers_of
 from pipeline.outcome import RaceResult
 from pipeline.runner import Runner
-from pipeline.settings import Settings, TrainingSettings
+from pipeline.settings import Settings
 from pipeline.study.guard import locked, say
 from pipeline.study.places import Places, ledger_folder
 from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, tracking_uri
@@ -81,7 +82,7 @@ def session(phase: Phase, settings: Settings, places: Places) -> Generator[Sessi
         ledger = Ledger(ledger_folder(), warn=say)
         ledger.clean()
         device = device_of(settings.training)
-        engine = LocalEngine(_workers(settings.training, device), places.prepared)
+        engine = LocalEngine(workers_of(settings.training, device), places.prepared)
         with _mirrored(settings, manifest, phase) as mirror:
             try:
                 yield Session(
@@ -161,48 +162,6 @@ def _mirror(settings: Settings, manifest: Manifest, phase: Phase) -> Mirror:
         models=settings.models,
         git_commit=_git_commit(),
     )
-
-
-def device_of(training: TrainingSettings) -> Device:
-    """The kind of device to train on; torch, which takes seconds to import, is asked last.
-
-    Args:
-        training: Which accelerator is asked for.
-
-    Returns:
-        ``cuda`` or ``cpu``.
-
-    Raises:
-        ValueError: If params.yaml asks for a GPU that torch can't use.
-    """
-    if training.accelerator == "cpu":
-        return "cpu"
-    if training.accelerator == "auto" and not _has_nvidia_driver():
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if training.accelerator == "gpu":
-        raise ValueError(
-            "training.accelerator is gpu and torch finds none; install a driver that its CUDA "
-            "build supports, or write auto"
-        )
-    return "cpu"
-
-
-def _has_nvidia_driver() -> bool:
-    return any(Path(p).exists() for p in ("/dev/nvidiactl", "/dev/dxg"))
-
-
-def _workers(training: TrainingSettings, device: Device) -> int:
-    if training.workers != "auto":
-        return training.workers
-    if device == "cuda":
-        return 1
-    # Cores that this process may use, where the system can say.
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _git_commit() -> str | None:

@@ -18,7 +18,8 @@ def delete(
 ) -> None:
     """Delete a study's settings, tables and report. Runs in MLflow and Optuna's studies stay.
 
-    Example: batchscope study delete conv-1a2b3c --trials
+    Example:
+        batchscope study delete conv-1a2b3c --trials
     """
     from pipeline.study.catalogue import DVC, entry, remove
     from pipeline.study.delete import delete as forget

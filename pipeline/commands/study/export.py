@@ -25,7 +25,8 @@ def export(
 ) -> None:
     """Write the tables of a study, as far as it is: trials, curves, cells.
 
-    Example: batchscope study export dvc --output tables --format csv
+    Example:
+        batchscope study export dvc --output tables --format csv
     """
     from pipeline.study.catalogue import entry
     from pipeline.study.export import export as write

@@ -15,7 +15,8 @@ def listing(
 ) -> None:
     """List the studies, and how far each is by the ledger. `dvc` is the one of params.yaml.
 
-    Example: batchscope study list
+    Example:
+        batchscope study list
     """
     from pipeline.study.catalogue import entries
     from pipeline.study.guard import say

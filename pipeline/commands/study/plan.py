@@ -21,7 +21,8 @@ def plan(
 ) -> None:
     """Say what is left to train of a study: trials, steps and examples, at most.
 
-    Example: batchscope study plan --set sweep.replicates=5
+    Example:
+        batchscope study plan --set sweep.replicates=5
     """
     from pipeline.study.catalogue import entry
     from pipeline.study.cost import cost

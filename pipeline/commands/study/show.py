@@ -16,7 +16,8 @@ def show(
 ) -> None:
     """Show how far a study is, how its trials ended, and its tuned learning rates.
 
-    Example: batchscope study show dvc
+    Example:
+        batchscope study show dvc
     """
     from pipeline.study.catalogue import entry
     from pipeline.study.guard import say
