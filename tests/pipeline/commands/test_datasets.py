@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.datasets import names, specification
+from tests import json_shapes
 
 
 def test_every_data_set_is_listed_with_licence_and_citation() -> None:
@@ -24,6 +25,7 @@ def test_every_data_set_is_listed_with_licence_and_citation() -> None:
 
 def test_as_json_it_says_the_same() -> None:
     listed = json.loads(CliRunner().invoke(app, ["datasets", "--json"]).stdout)
+    assert json_shapes.agrees(json_shapes.shape(listed), json_shapes.frozen("batchscope datasets"))
     assert [dataset["name"] for dataset in listed] == list(names())
     (digits,) = [dataset for dataset in listed if dataset["name"] == "digits"]
     assert digits == {
