@@ -41,7 +41,19 @@ UNEXECUTED = {
 }
 # Commands that take no time and need no finished study: run by the default tests.
 QUICK = r"batchscope (check|models|datasets|describe|--version|--help)\b.*|batchscope \w+ --help"
-DVC = {"repro", "exp", "metrics", "plots", "push", "pull", "remote", "status", "init", "params", "queue"}
+DVC = {
+    "repro",
+    "exp",
+    "metrics",
+    "plots",
+    "push",
+    "pull",
+    "remote",
+    "status",
+    "init",
+    "params",
+    "queue",
+}
 
 
 @dataclass(frozen=True)
