@@ -6,6 +6,7 @@ import typer
 
 from pipeline.blame import end_on
 from pipeline.commands.check import check
+from pipeline.commands.restore import restore
 from pipeline.commands.ui import ui
 
 __all__ = ["app", "main"]
@@ -19,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command()(check)
+app.command()(restore)
 app.command()(ui)
 
 

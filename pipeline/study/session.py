@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
@@ -26,13 +25,12 @@ from pipeline.runner import Runner
 from pipeline.settings import Settings, TrainingSettings
 from pipeline.study.guard import locked, say
 from pipeline.study.places import LEDGER, Places
-from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, tracking_uri
-from pipeline.tracking.projection import Phase
+from pipeline.tracking import Mirror, MlflowMirror, TrackingError, tracking_uri
+from pipeline.tracking.mirror import SessionStatus
+from pipeline.tracking.runs import Data, Phase
 from pipeline.trial import Device
 
-__all__ = ["Session", "session", "write_tables"]
-
-Status = Literal["FINISHED", "FAILED", "KILLED"]
+__all__ = ["Session", "mirrored", "session", "write_tables"]
 
 
 @dataclass(frozen=True)
@@ -73,29 +71,35 @@ def session(phase: Phase, settings: Settings, places: Places) -> Generator[Sessi
         ledger.clean()
         device = _device(settings.training)
         engine = LocalEngine(_workers(settings.training, device), places.prepared)
-        with _mirrored(settings, manifest, phase) as mirror:
+        with mirrored(settings, places, manifest, phase) as mirrors:
             try:
                 yield Session(
                     settings,
                     places,
                     manifest,
                     _design(settings, manifest, device),
-                    Runner(phase, ledger, engine, mirror, settings.training.cohort_width, say),
+                    Runner(phase, ledger, engine, mirrors, settings.training.cohort_width, say),
                 )
             finally:
                 engine.close()
 
 
-def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
-    """Write tables as Parquet, all or none.
+def write_tables(
+    folder: Path, tables: dict[str, pd.DataFrame], files: Mapping[str, Path] | None = None
+) -> None:
+    """Write tables as Parquet, and copies of files beside them, all or none.
 
     Args:
         folder: Replaced.
         tables: By file name without suffix.
+        files: What to copy, by path in the folder.
     """
     with folder_aside(folder) as aside:
         for name, table in tables.items():
             table.to_parquet(aside / f"{name}.parquet", index=False)
+        for name, path in (files or {}).items():
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, aside / name)
 
 
 def _design(settings: Settings, manifest: Manifest, device: Device) -> Design:
@@ -114,43 +118,61 @@ def _infeasible(task: Task, model: str, batch_size: int) -> str:
 
 
 @contextmanager
-def _mirrored(settings: Settings, manifest: Manifest, phase: Phase) -> Generator[Mirror]:
-    """An open mirror that is closed with what became of the session.
+def mirrored(
+    settings: Settings, places: Places, manifest: Manifest, phase: Phase
+) -> Generator[tuple[Mirror, ...]]:
+    """Open mirrors that are closed with what became of the session.
+
+    Args:
+        settings: Say which there are.
+        places: Where the study's files are.
+        manifest: Of the prepared data.
+        phase: The stage that trains, or trained.
 
     Yields:
-        The mirror.
+        The mirrors.
 
     Raises:
         KeyboardInterrupt: When the user stops the session.
     """
-    mirror = _mirror(settings, manifest, phase)
-    status: Status = "FAILED"
+    mirrors = _mirrors(settings, places, manifest, phase)
+    status: SessionStatus = "FAILED"
     try:
-        mirror.open()
-        yield mirror
+        for mirror in mirrors:
+            mirror.open()
+        yield mirrors
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
         raise
     finally:
-        try:
-            mirror.close(status)
-        except TrackingError as problem:  # must not hide what ended the session
-            say(f"warning: {problem}")
+        for mirror in mirrors:
+            try:
+                mirror.close(status)
+            except TrackingError as problem:  # must not hide what ended the session
+                say(f"warning: {problem}")
 
 
-def _mirror(settings: Settings, manifest: Manifest, phase: Phase) -> Mirror:
+def _mirrors(
+    settings: Settings, places: Places, manifest: Manifest, phase: Phase
+) -> tuple[Mirror, ...]:
     if not settings.tracking.mlflow:
-        return NullMirror()
-    return MlflowMirror(
+        return ()
+    mlflow = MlflowMirror(
         uri=tracking_uri(settings.tracking, os.environ),
         experiment=settings.tracking.experiment,
-        dataset=manifest.dataset,
-        data_digest=manifest.digest,
+        data=_data(manifest, places),
         phase=phase,
         models=settings.models,
         git_commit=_git_commit(),
     )
+    return (mlflow,)
+
+
+def _data(manifest: Manifest, places: Places) -> Data:
+    sizes = ("train_examples", "validation_examples", "test_examples")
+    profile = {name: getattr(manifest, name) for name in sizes} | vars(manifest.task)
+    return Data(manifest.dataset, manifest.digest, places.prepared.as_posix(), profile)
 
 
 def _device(training: TrainingSettings) -> Device:
