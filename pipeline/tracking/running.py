@@ -16,8 +16,8 @@ __all__ = ["Running"]
 
 # Seconds. A run is to appear, and its metrics to follow, within ten; what ends sooner is written
 # once, whole, which is cheaper. The engine reminds of silent cohorts every second.
-_APPEAR: Final = 5.0
-_FOLLOW: Final = 7.0
+_APPEAR: Final = 7.0
+_FOLLOW: Final = 8.0
 
 
 @dataclass

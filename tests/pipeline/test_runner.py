@@ -271,3 +271,22 @@ def test_training_goes_on_when_mlflow_is_lost_and_gives_the_same_numbers(
     tracked = session(Ledger(tmp_path / "other", pytest.fail), Counting(prepared), uri, design)
     for table in (trials_table, curves_table):
         pd.testing.assert_frame_equal(table(results), table(tracked), check_exact=True)
+
+
+def test_a_race_whose_weights_are_missing_is_trained_again(
+    design: Design, ledger: Ledger, prepared: Prepared
+) -> None:
+    races = [race for race in design.grid() if race.cell.model == "mlp"]
+    wanted = frozenset({races[0].fingerprint})
+    engine = Counting(prepared)
+    runner = Runner("confirm", ledger, engine, (), 36, lambda _: None)
+    bare = runner.run(races)
+    assert not ledger.weights_file(races[0].fingerprint).exists()
+    engine.trained.clear()
+    kept = runner.run(races, wanted)
+    assert sum(engine.trained.values()) == len(races[0].trials)
+    assert ledger.weights_file(races[0].fingerprint).exists()
+    pd.testing.assert_frame_equal(curves_table(bare), curves_table(kept), check_exact=True)
+    engine.trained.clear()
+    runner.run(races, wanted)
+    assert not engine.trained
