@@ -41,16 +41,16 @@ def restore(settings: Settings, places: Places) -> None:
         places: Where its files are.
     """
     manifest = read_manifest(places.prepared)
+    recorded = {phase: _recorded(places.results / phase) for phase in _PHASES}
+    for phase, results in recorded.items():
+        _check_models(results, settings, places.results / phase)
+        _warn_of_stale(results, manifest.digest, phase)
     with locked(LEDGER):
         ledger = Ledger(LEDGER, warn=say)
         ledger.clean()
-        for phase in _PHASES:
-            folder = places.results / phase
-            results = _recorded(folder)
-            _check_models(results, settings, folder)
-            _warn_of_stale(results, manifest.digest, phase)
+        for phase, results in recorded.items():
             for result in results:
-                _restore_weights(folder, ledger, result.race.fingerprint)
+                _restore_weights(places.results / phase, ledger, result.race.fingerprint)
                 ledger.write(result)
             with mirrored(settings, places, manifest, phase) as mirrors:
                 for mirror in mirrors:
