@@ -65,7 +65,7 @@ def check_parents(clone: Clone) -> None:
         model = parent.data.tags["batchscope.model"]
         note = parent.data.tags["mlflow.note.content"]
         assert f"How finicky is `{model}` about batch size on `digits`" in note
-        assert "steps to a error" in note
+        assert "steps to a validation error of" in note
         files = {file.path for file in client(clone).list_artifacts(parent.info.run_id)}
         assert files == {"report", "estimates.json"}
         local = Path(client(clone).download_artifacts(parent.info.run_id, "report/index.html"))
