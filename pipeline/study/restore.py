@@ -41,7 +41,9 @@ def restore(settings: Settings, places: Places) -> None:
         places: Where its files are.
     """
     manifest = read_manifest(places.prepared)
-    recorded = {phase: _recorded(places.results / phase) for phase in _PHASES}
+    recorded: dict[Phase, list[RaceResult]] = {
+        phase: _recorded(places.results / phase) for phase in _PHASES
+    }
     for phase, results in recorded.items():
         _check_models(results, settings, places.results / phase)
         _warn_of_stale(results, manifest.digest, phase)

@@ -90,6 +90,7 @@ def check_models(clone: Clone) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*Any type hint")  # MLflow's, of its own, as it loads
 def test_a_clone_shows_every_run_without_training(clone: Clone, tmp_path: Path) -> None:
     clone.repro()
     run(clone, "dvc", "remote", "add", "--default", "local", str(tmp_path / "remote"))
