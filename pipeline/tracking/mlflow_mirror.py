@@ -104,6 +104,7 @@ class MlflowMirror:
         running.add(evaluated.rows)
         if running.due(now):
             self._show(running, running.take(now))
+            running.took = time.monotonic() - now
         if self._machine:
             self._machine.sample(now)
 

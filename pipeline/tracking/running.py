@@ -18,6 +18,7 @@ __all__ = ["Running"]
 # once, whole, which is cheaper. The engine reminds of silent cohorts every second.
 _APPEAR: Final = 7.0
 _FOLLOW: Final = 8.0
+_SPARE: Final = 8  # times what showing took: on a busy machine the workers must not wait for it
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Running:
         started_at: When the attempt began, in seconds since the epoch; tells attempts apart.
         since: When it was first heard of, by a monotonic clock, in seconds.
         shown: When it was last shown, by the same clock; None before.
+        took: How long that took, in seconds.
         rows: Evaluations that have not been shown, by position of the trial in the cohort.
     """
 
@@ -36,6 +38,7 @@ class Running:
     started_at: float
     since: float
     shown: float | None = None
+    took: float = 0.0
     rows: defaultdict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     _last: dict[int, int] = field(default_factory=dict[int, int])
 
@@ -50,7 +53,7 @@ class Running:
         """Whether it is time to show it, by the same clock."""
         if self.shown is None:
             return now - self.since >= _APPEAR
-        return bool(self.rows) and now - self.shown >= _FOLLOW
+        return bool(self.rows) and now - self.shown >= max(_FOLLOW, _SPARE * self.took)
 
     def take(self, now: float) -> dict[int, list[Row]]:
         """The rows to show, which count as shown from now on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,6 +136,26 @@ class TestLive:
                 20,
                 30,
             ]
+
+    def test_where_showing_takes_long_it_is_done_less_often(
+        self, uri: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mirror, result = opened(uri), race_result(evaluations=6)
+        mirror.follow(told(result, (1,)))
+        clock.now += 9
+        show = MlflowMirror._show
+
+        def slowly(*arguments: Any) -> None:
+            show(*arguments)
+            clock.now += 5
+
+        monkeypatch.setattr(MlflowMirror, "_show", slowly)
+        mirror.follow(told(result, (2,)))
+        for seconds, shown in ((20, 2), (25, 3)):
+            clock.now += seconds
+            mirror.follow(told(result, (3,)))
+            for run in runs(uri):
+                assert len(history(uri, run.info.run_id, "train_loss")) == shown
 
     def test_what_an_interrupt_cuts_short_goes(self, uri: str, clock: Clock) -> None:
         mirror, result = opened(uri), race_result()
