@@ -11,6 +11,7 @@ from pipeline.commands.check import check
 from pipeline.commands.datasets import datasets
 from pipeline.commands.doctor import doctor
 from pipeline.commands.manners import run
+from pipeline.commands.restore import restore
 from pipeline.commands.study.group import study
 from pipeline.commands.ui import ui
 
@@ -53,6 +54,7 @@ def batchscope(
 app.add_typer(study, name="study", rich_help_panel=STUDY)
 app.command(rich_help_panel=LOOK)(ui)
 app.command(rich_help_panel=LOOK)(datasets)
+app.command(rich_help_panel=STUDY)(restore)
 app.command(rich_help_panel=SET_UP)(check)
 app.command(rich_help_panel=SET_UP)(doctor)
 app.command(rich_help_panel=SET_UP)(calibrate)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.study.analyse import analyse
 from pipeline.study.confirm import confirm
 from pipeline.study.preparation import ensure_prepared
+from pipeline.study.publish import publish
 from pipeline.study.report import report
 from pipeline.study.session import session
 from pipeline.study.sweep import sweep
@@ -32,3 +33,4 @@ def run(found: Entry) -> None:
         confirm(opened)
     analyse(settings, places)
     report(settings, places)
+    publish(settings, places)

@@ -103,12 +103,13 @@ class _Reading:
     ledger: Ledger
     phase: Phase
 
-    def run(self, races: Sequence[Race]) -> list[RaceResult]:
+    def run(self, races: Sequence[Race], keep: frozenset[str] = frozenset()) -> list[RaceResult]:
         """Results of races.
 
         Raises:
             _Incomplete: If one is missing, or is to be run again.
         """
+        del keep  # weights that are wanted late cost one race a cell
         plan = list({race.fingerprint: race for race in races}.values())
         found = [(race, self.ledger.read(race.fingerprint)) for race in plan]
         results = [replace(result, race=race) for race, result in found if result is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.outcome import RaceResult
+from pipeline.race_tables import races_table
 from pipeline.studies import propose
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import cells_table, curves_table, trials_table
@@ -19,6 +20,7 @@ def sweep(opened: Session) -> None:
             "trials": trials_table(results),
             "curves": curves_table(results),
             "cells": cells_table(opened.design.cells(), results),
+            "races": races_table(results),
         },
     )
 

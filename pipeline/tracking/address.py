@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pipeline.settings import TrackingSettings
 
-__all__ = ["TrackingError", "redacted", "sqlite_file", "tracking_uri"]
+__all__ = ["TrackingError", "artifact_folder", "redacted", "sqlite_file", "tracking_uri"]
 
 VARIABLE: Final = "MLFLOW_TRACKING_URI"
 DEFAULT: Final = "sqlite:///mlflow.db"
@@ -72,6 +72,17 @@ def sqlite_file(uri: str) -> Path | None:
     """The file of an SQLite URI; None for any other URI."""
     match = _SQLITE.match(uri)
     return Path(match["path"]) if match else None
+
+
+def artifact_folder(uri: str) -> Path | None:
+    """Where artifacts go: mlartifacts beside the SQLite file; None where a server decides.
+
+    A database of another kind says nothing of folders: for it, mlartifacts in this folder.
+    """
+    if uri.startswith(("http://", "https://", "databricks")):
+        return None
+    file = sqlite_file(uri)
+    return (file.parent if file else home()) / "mlartifacts"
 
 
 def redacted(uri: str) -> str:
