@@ -10,7 +10,7 @@ from pipeline.study.guard import say
 from pipeline.study.places import Places
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
-from pipeline.trial import Cell
+from pipeline.trial import Cell, Hyperparameters
 from pipeline.tuning import preferred, tuned_learning_rates
 
 __all__ = ["confirm"]
@@ -46,8 +46,8 @@ def confirm(opened: Session) -> None:
     )
 
 
-def _tuned(settings: Settings, places: Places) -> dict[Cell, float]:
-    """Tuned learning rates of the sweep as preferred numbers, where there is one."""
+def _tuned(settings: Settings, places: Places) -> dict[Cell, Hyperparameters]:
+    """Tuned settings of the sweep, learning rates as preferred numbers, where there are any."""
     sweep = settings.sweep
     table = tuned_learning_rates(
         pd.read_parquet(places.sweep / "trials.parquet"),
@@ -59,18 +59,20 @@ def _tuned(settings: Settings, places: Places) -> dict[Cell, float]:
     )
     found = table[table["method"] != "none"]
     return {
-        Cell(model, size): preferred(rate)
-        for model, size, rate in zip(
+        Cell(model, size): Hyperparameters(preferred(rate), momentum, weight_decay)
+        for model, size, rate, momentum, weight_decay in zip(
             found["model"].tolist(),
             found["batch_size"].tolist(),
             found["learning_rate"].tolist(),
+            found["momentum"].tolist(),
+            found["weight_decay"].tolist(),
             strict=True,
         )
     }
 
 
 def _tell_what_is_left_out(
-    models: tuple[str, ...], tuned: dict[Cell, float], reference: int
+    models: tuple[str, ...], tuned: dict[Cell, Hyperparameters], reference: int
 ) -> None:
     for model in models:
         if Cell(model, reference) not in tuned:

@@ -24,9 +24,11 @@ from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
 from pipeline.runner import Runner
 from pipeline.settings import Settings, TrainingSettings
+from pipeline.studies.address import storage_url
+from pipeline.studies.mirror import StudyMirror
 from pipeline.study.guard import locked, say
 from pipeline.study.places import LEDGER, Places
-from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, tracking_uri
+from pipeline.tracking import Mirror, Mirrors, MlflowMirror, TrackingError, tracking_uri
 from pipeline.tracking.projection import Phase
 from pipeline.trial import Device
 
@@ -140,8 +142,15 @@ def _mirrored(settings: Settings, manifest: Manifest, phase: Phase) -> Generator
 
 
 def _mirror(settings: Settings, manifest: Manifest, phase: Phase) -> Mirror:
-    if not settings.tracking.mlflow:
-        return NullMirror()
+    mirrors: list[Mirror] = []
+    if settings.tracking.mlflow:
+        mirrors.append(_runs(settings, manifest, phase))
+    if settings.tracking.optuna:
+        mirrors.append(_studies(settings, manifest, phase))
+    return Mirrors(mirrors)
+
+
+def _runs(settings: Settings, manifest: Manifest, phase: Phase) -> MlflowMirror:
     return MlflowMirror(
         uri=tracking_uri(settings.tracking, os.environ),
         experiment=settings.tracking.experiment,
@@ -150,6 +159,17 @@ def _mirror(settings: Settings, manifest: Manifest, phase: Phase) -> Mirror:
         phase=phase,
         models=settings.models,
         git_commit=_git_commit(),
+    )
+
+
+def _studies(settings: Settings, manifest: Manifest, phase: Phase) -> StudyMirror:
+    return StudyMirror(
+        url=storage_url(settings.tracking, os.environ),
+        settings=settings,
+        dataset=manifest.dataset,
+        data_digest=manifest.digest,
+        train_examples=manifest.train_examples,
+        phase=phase,
     )
 
 

@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from pipeline.tracking.address import TrackingError, tracking_uri
 from pipeline.tracking.mirror import Mirror, MlflowMirror, NullMirror
+from pipeline.tracking.mirrors import Mirrors
 
-__all__ = ["Mirror", "MlflowMirror", "NullMirror", "TrackingError", "tracking_uri"]
+__all__ = ["Mirror", "Mirrors", "MlflowMirror", "NullMirror", "TrackingError", "tracking_uri"]
