@@ -86,8 +86,8 @@ class SearchSettings(Branch):
     """Rounds of an Optuna sampler after the design, per cell."""
 
     sampler: Literal["gp", "tpe", "cmaes", "random", "none"]
-    proposals: Count
-    limit: Count
+    proposals: Annotated[int, Field(ge=1, examples=[4])]
+    limit: Annotated[int, Field(ge=1, examples=[8])]
     until: Annotated[float, Field(gt=1)]
 
     def _conflicts(self) -> Iterator[Conflict]:
@@ -121,18 +121,20 @@ class SweepSettings(Branch):
 
     def _conflicts(self) -> Iterator[Conflict]:
         yield from repeated("batch_sizes", self.batch_sizes)
-        yield from self._strange_hyperparameters()
+        strange = tuple(self._strange_hyperparameters())
+        yield from strange
         points = self.learning_rates.points
-        if self.design == "grid" and self.hyperparameters:
+        if self.design == "grid" and self.hyperparameters and not strange:
             yield Conflict(
-                ("design",),
-                "a grid lays out learning rates alone, and hyperparameters lists more; write sobol",
+                ("hyperparameters",),
+                "the design is a grid, which lays out learning rates alone; make design sobol",
             )
         if self.design == "sobol" and points.bit_count() != 1:
+            below = 1 << points.bit_length() - 1
             yield Conflict(
-                ("learning_rates", "points"),
-                "Sobol points are even only in powers of two; "
-                f"write {1 << points.bit_length() - 1} or {1 << points.bit_length()}",
+                ("design",),
+                "Sobol points are even only in powers of two, and learning_rates.points is "
+                f"{points}; make it {below} or {2 * below}",
             )
         if self.search.sampler == "cmaes" and not self.hyperparameters:
             yield Conflict(
