@@ -37,8 +37,8 @@ def best_setting(
 
     Every replicate's own best trial minimises over all hyperparameters, and so over what is not
     the learning rate too: the mean of these profiled learning rates has a Student interval over
-    replicates. It is made to hold the learning rate of the best trial, and clipped to the box; one
-    replicate alone leaves the whole box. That the best trial won is partly luck, which is why
+    replicates. It is made to hold the next learning rates tried around the best trial's, and clipped
+    to the box; one replicate alone leaves the whole box. That the best trial won is partly luck, which is why
     confirm trains it again. Source: SCIENCE.md, estimand 5, by profile.
 
     Args:
@@ -56,6 +56,9 @@ def best_setting(
     profiled = rate[order][np.unique(replicate[order], return_index=True)[1]]
     mean = mean_interval(profiled, confidence)
     value = float(rate[trial])
-    low = box[0] if mean.low is None else max(min(mean.low, value), box[0])
-    high = box[1] if mean.high is None else min(max(mean.high, value), box[1])
+    # Replicates that share proposals may agree on one; the spacing of what was tried remains.
+    below = float(rate[rate < value].max(initial=box[0]))
+    above = float(rate[rate > value].min(initial=box[1]))
+    low = box[0] if mean.low is None else max(min(mean.low, below), box[0])
+    high = box[1] if mean.high is None else min(max(mean.high, above), box[1])
     return BestSetting(trial, Interval(value, low, high))

@@ -57,6 +57,10 @@ def test_the_best_setting_has_the_rate_profiled_over_the_others() -> None:
     assert found.trial == 4
     # Student with one degree of freedom: t(0.75) = 1, standard error of (1, 1.5) is 0.25.
     assert found.rate.low == pytest.approx(1.0)
-    assert found.rate.high == pytest.approx(1.5)
+    assert found.rate.high == pytest.approx(2.0)  # the next rate tried
+    agreed = best_setting(
+        np.tile(rate[:3], 2), np.tile(cost[:3], 2), np.repeat([0, 1], 3), (-9.0, 9.0), 0.95
+    )
+    assert (agreed.rate.low, agreed.rate.high) == (0.0, 2.0)
     alone = best_setting(rate[:3], cost[:3], replicate[:3], (-9.0, 9.0), 0.5)
     assert (alone.rate.value, alone.rate.low, alone.rate.high) == (1.0, -9.0, 9.0)
