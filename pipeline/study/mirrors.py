@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from pipeline.images import Manifest
 from pipeline.settings import Settings
+from pipeline.studies.address import storage_url
+from pipeline.studies.mirror import StudyMirror
 from pipeline.study.guard import say
 from pipeline.study.places import Places
 from pipeline.tracking import Mirror, MlflowMirror, TrackingError, tracking_uri
@@ -58,9 +60,16 @@ def mirrored(
 def _mirrors(
     settings: Settings, places: Places, manifest: Manifest, phase: Phase
 ) -> tuple[Mirror, ...]:
-    if not settings.tracking.mlflow:
-        return ()
-    mlflow = MlflowMirror(
+    mirrors: list[Mirror] = []
+    if settings.tracking.mlflow:
+        mirrors.append(_runs(settings, places, manifest, phase))
+    if settings.tracking.optuna:
+        mirrors.append(_studies(settings, manifest, phase))
+    return tuple(mirrors)
+
+
+def _runs(settings: Settings, places: Places, manifest: Manifest, phase: Phase) -> MlflowMirror:
+    return MlflowMirror(
         uri=tracking_uri(settings.tracking, os.environ),
         experiment=settings.tracking.experiment,
         data=_data(manifest, places),
@@ -68,7 +77,17 @@ def _mirrors(
         models=settings.models,
         git_commit=_git_commit(),
     )
-    return (mlflow,)
+
+
+def _studies(settings: Settings, manifest: Manifest, phase: Phase) -> StudyMirror:
+    return StudyMirror(
+        url=storage_url(settings.tracking, os.environ),
+        settings=settings,
+        dataset=manifest.dataset,
+        data_digest=manifest.digest,
+        train_examples=manifest.train_examples,
+        phase=phase,
+    )
 
 
 def _data(manifest: Manifest, places: Places) -> Data:
