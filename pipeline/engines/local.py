@@ -9,14 +9,14 @@ import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
-from pipeline.engines.worker import THREAD_VARIABLES, work
-from pipeline.events import Event, Finished, Started
+from pipeline.engines.worker import QUIET_SECONDS, THREAD_VARIABLES, work
+from pipeline.events import Event, Finished, Started, Stopped
 from pipeline.outcome import RaceResult, broken_results
 from pipeline.trial import CohortPlan
 
@@ -34,12 +34,47 @@ class LocalEngine:
     Args:
         workers: Most processes at once.
         prepared_folder: Where the prepared data are.
+        quiet_seconds: Least time between a worker's evaluations told; 0 tells each at once.
     """
 
-    def __init__(self, workers: int, prepared_folder: Path) -> None:
+    def __init__(
+        self, workers: int, prepared_folder: Path, quiet_seconds: float = QUIET_SECONDS
+    ) -> None:
         self._limit = workers
         self._folder = prepared_folder
+        self._quiet_seconds = quiet_seconds
         self._workers: list[_Worker] = []
+        self._waiting: deque[CohortPlan] = deque()
+        self._stopped: deque[CohortPlan] = deque()  # while they waited, not yet told
+        self._deaths: Counter[CohortPlan] = Counter()  # of workers, by what they trained
+
+    def submit(self, plan: CohortPlan) -> None:
+        """Queue a cohort; it starts when a worker is idle and `events` is asked on."""
+        self._waiting.append(plan)
+
+    def stop(self, plan: CohortPlan) -> None:
+        """Drop a waiting cohort, or tell its worker to give it up."""
+        if plan in self._waiting:
+            self._waiting.remove(plan)
+            self._stopped.append(plan)
+        for worker in self._workers:
+            if worker.plan == plan:
+                worker.stop()
+
+    def events(self) -> Iterator[Event]:
+        """Train what was submitted, until nothing waits or runs.
+
+        Yields:
+            Events as they come from the workers.
+        """
+        while self._stopped or self._waiting or any(worker.plan for worker in self._workers):
+            while self._stopped:
+                yield Stopped(self._stopped.popleft())
+            while self._waiting and (worker := self._idle_worker()):
+                worker.give(plan := self._waiting.popleft())
+                yield Started(plan)
+            if any(worker.plan for worker in self._workers):
+                yield from self._heard()
 
     def run(self, cohorts: Sequence[CohortPlan]) -> Iterator[Event]:
         """Train cohorts, the first ones first.
@@ -47,69 +82,78 @@ class LocalEngine:
         Yields:
             Events as they come from the workers.
         """
-        waiting = deque(cohorts)
-        deaths: Counter[CohortPlan] = Counter()
-        while waiting or any(worker.plan for worker in self._workers):
-            while waiting and (worker := self._idle_worker()):
-                worker.give(waiting.popleft())
-                assert worker.plan is not None
-                yield Started(worker.plan)
-            for worker in self._talking():
-                try:
-                    event = worker.receive()
-                except (EOFError, OSError):  # OSError: it died while it was sending
-                    yield from self._bury(worker, waiting, deaths)
-                else:
-                    yield event
+        for plan in cohorts:
+            self.submit(plan)
+        yield from self.events()
 
     def close(self) -> None:
         """Kill all workers: they keep nothing worth saving."""
         for worker in self._workers:
             worker.kill()
         self._workers.clear()
+        self._waiting.clear()
 
     def _idle_worker(self) -> _Worker | None:
         for worker in self._workers:
             if worker.plan is None:
                 return worker
         if len(self._workers) < self._limit:
-            self._workers.append(_Worker(self._folder))
+            self._workers.append(_Worker(self._folder, self._quiet_seconds))
             return self._workers[-1]
         return None
 
-    def _talking(self) -> list[_Worker]:
-        ready = connection.wait([worker.connection for worker in self._workers])
-        return [worker for worker in self._workers if worker.connection in ready]
+    def _heard(self) -> Iterator[Event]:
+        """Wait until a worker says something, or dies.
 
-    def _bury(
-        self, worker: _Worker, waiting: deque[CohortPlan], deaths: Counter[CohortPlan]
-    ) -> Iterator[Event]:
+        Yields:
+            At most one event of each worker.
+        """
+        ready = connection.wait([worker.connection for worker in self._workers])
+        for worker in [worker for worker in self._workers if worker.connection in ready]:
+            try:
+                event = worker.receive()
+            except (EOFError, OSError):  # OSError: it died while it was sending
+                yield from self._bury(worker)
+            else:
+                if isinstance(event, Finished | Stopped):
+                    self._deaths.pop(event.plan, None)
+                yield event
+
+    def _bury(self, worker: _Worker) -> Iterator[Event]:
         """Replace a dead worker; its cohort goes first, unless it has been tried often enough.
 
         Yields:
-            The end of a cohort that has been.
+            The end of a cohort that has been, or was to be stopped.
         """
         worker.kill()
         self._workers.remove(worker)
         if (plan := worker.plan) is None:
             return
-        deaths[plan] += 1
-        if deaths[plan] < _ATTEMPTS:
-            waiting.appendleft(plan)
+        if worker.stopping:
+            yield Stopped(plan)
+            return
+        self._deaths[plan] += 1
+        if self._deaths[plan] < _ATTEMPTS:
+            self._waiting.appendleft(plan)
             return
         message = f"{_ATTEMPTS} workers died training it, the last with exit code {worker.exitcode}"
+        del self._deaths[plan]
         yield Finished(plan, _failed(plan, message))
 
 
 class _Worker:
     """A process, the line to it and the cohort it trains."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, quiet_seconds: float) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.plan: CohortPlan | None = None
+        self.stopping = False  # whether it has been told to give the cohort up
         self._process: BaseProcess = context.Process(
-            target=work, args=(theirs, folder), name="batchscope-worker", daemon=True
+            target=work,
+            args=(theirs, folder, quiet_seconds),
+            name="batchscope-worker",
+            daemon=True,
         )
         with _single_threaded(), _deaf_to_ctrl_c():
             self._process.start()
@@ -125,18 +169,25 @@ class _Worker:
 
     def give(self, plan: CohortPlan) -> None:
         """Hand over a cohort. A worker that has died in between is noticed when it is heard."""
-        self.plan = plan
-        try:
-            self.connection.send(plan)
-        except (BrokenPipeError, ConnectionResetError):
-            return
+        self.plan, self.stopping = plan, False
+        self._send(plan)
+
+    def stop(self) -> None:
+        """Tell the worker to give its cohort up; told twice it is the same."""
+        if not self.stopping:
+            self.stopping = True
+            self._send(None)
 
     def receive(self) -> Event:
-        """The next event; a Finished one leaves the worker idle."""
+        """The next event; one that ends the cohort leaves the worker idle."""
         event: Event = self.connection.recv()
-        if isinstance(event, Finished):
+        if isinstance(event, Finished | Stopped):
             self.plan = None
         return event
+
+    def _send(self, order: CohortPlan | None) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(order)
 
     def kill(self) -> None:
         """End the process, whatever it does."""
