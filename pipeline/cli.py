@@ -6,6 +6,7 @@ import typer
 
 from pipeline.blame import end_on
 from pipeline.commands.check import check
+from pipeline.commands.tune import tune
 from pipeline.commands.ui import ui
 
 __all__ = ["app", "main"]
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(check)
 app.command()(ui)
+app.command()(tune)
 
 
 def main() -> None:

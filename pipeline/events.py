@@ -78,6 +78,11 @@ class Engine(Protocol):
     its number of workers or the order of events.
     """
 
+    @property
+    def workers(self) -> int:
+        """Most cohorts that run at once."""
+        ...
+
     def submit(self, plan: CohortPlan) -> None:
         """Queue a cohort behind those that wait. It must not be queued or running already."""
         ...

@@ -53,9 +53,29 @@ class Runner:
         known |= {race.fingerprint: self._read(race) for race in missing}
         results = [result for result in known.values() if result is not None]
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
-        self._refill(results)
+        self.refill(results)
         self._warn_of_failures(results)
         return results
+
+    def keep(self, results: Sequence[RaceResult]) -> None:
+        """File what was just trained.
+
+        Args:
+            results: One per race.
+        """
+        # The ledger first: what MLflow lacks can be mirrored again, not trained again.
+        for result in results:
+            self.ledger.write(result)
+        self._mirror(results)
+
+    def refill(self, results: Sequence[RaceResult]) -> None:
+        """Mirror what the ledger had all along and MLflow lacks: a deleted database, say.
+
+        Args:
+            results: From the ledger.
+        """
+        lacking = self.mirror.missing([result.race.fingerprint for result in results])
+        self._mirror([result for result in results if result.race.fingerprint in lacking])
 
     def _announce(self, plan: Sequence[Race], missing: Sequence[Race]) -> None:
         total, new = _trials(plan), _trials(missing)
@@ -71,10 +91,7 @@ class Runner:
         with Progress(self.stage, _trials(plan), groups) as progress:
             for event in self.engine.run(groups):
                 if isinstance(event, Finished):
-                    # The ledger first: what MLflow lacks can be mirrored again, not trained again.
-                    for result in event.results:
-                        self.ledger.write(result)
-                    self._mirror(event.results)
+                    self.keep(event.results)
                 progress.tell(event)
 
     def _read(self, race: Race) -> RaceResult | None:
@@ -89,11 +106,6 @@ class Runner:
                 self.mirror.write(result)
         except TrackingError as problem:
             self.say(f"warning: {problem}. The ledger has the results; a later run mirrors them.")
-
-    def _refill(self, results: Sequence[RaceResult]) -> None:
-        """Mirror what the ledger had all along and MLflow lacks: a deleted database, say."""
-        lacking = self.mirror.missing([result.race.fingerprint for result in results])
-        self._mirror([result for result in results if result.race.fingerprint in lacking])
 
     def _warn_of_failures(self, results: Sequence[RaceResult]) -> None:
         for result in results:

@@ -26,6 +26,11 @@ class InlineEngine:
         self._left_out: deque[CohortPlan] = deque()  # stopped before they started, not yet told
         self._running: CohortPlan | None = None  # None too once that one is to stop
 
+    @property
+    def workers(self) -> int:
+        """One."""
+        return 1
+
     def submit(self, plan: CohortPlan) -> None:
         """Queue a cohort."""
         self._waiting.append(plan)

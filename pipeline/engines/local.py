@@ -48,6 +48,11 @@ class LocalEngine:
         self._stopped: deque[CohortPlan] = deque()  # while they waited, not yet told
         self._deaths: Counter[CohortPlan] = Counter()  # of workers, by what they trained
 
+    @property
+    def workers(self) -> int:
+        """Most processes at once."""
+        return self._limit
+
     def submit(self, plan: CohortPlan) -> None:
         """Queue a cohort; it starts when a worker is idle and `events` is asked on."""
         self._waiting.append(plan)

@@ -20,6 +20,7 @@ from pipeline.aside import folder_aside
 from pipeline.batch_sizes import resolved_batch_sizes
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
+from pipeline.engines.worker import QUIET_SECONDS
 from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
 from pipeline.runner import Runner
@@ -30,7 +31,7 @@ from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, t
 from pipeline.tracking.projection import Phase
 from pipeline.trial import Device
 
-__all__ = ["Session", "session", "write_tables"]
+__all__ = ["Session", "design_of", "session", "write_tables"]
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -55,13 +56,16 @@ class Session:
 
 
 @contextmanager
-def session(phase: Phase, settings: Settings, places: Places) -> Generator[Session]:
+def session(
+    phase: Phase, settings: Settings, places: Places, quiet_seconds: float = QUIET_SECONDS
+) -> Generator[Session]:
     """Open a session: ledger under lock, engine, mirror.
 
     Args:
         phase: The stage.
         settings: Of the study.
         places: Where its files go.
+        quiet_seconds: Least time between a worker's evaluations told.
 
     Yields:
         The session. Afterwards the engine is closed, and the mirror with a true status.
@@ -72,14 +76,15 @@ def session(phase: Phase, settings: Settings, places: Places) -> Generator[Sessi
         ledger = Ledger(LEDGER, warn=say)
         ledger.clean()
         device = _device(settings.training)
-        engine = LocalEngine(_workers(settings.training, device), places.prepared)
+        workers = _workers(settings.training, device)
+        engine = LocalEngine(workers, places.prepared, quiet_seconds)
         with _mirrored(settings, manifest, phase) as mirror:
             try:
                 yield Session(
                     settings,
                     places,
                     manifest,
-                    _design(settings, manifest, device),
+                    design_of(settings, manifest),
                     Runner(phase, ledger, engine, mirror, settings.training.cohort_width, say),
                 )
             finally:
@@ -98,13 +103,22 @@ def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
             table.to_parquet(aside / f"{name}.parquet", index=False)
 
 
-def _design(settings: Settings, manifest: Manifest, device: Device) -> Design:
+def design_of(settings: Settings, manifest: Manifest) -> Design:
+    """The design of a study on this machine, whose devices it may use.
+
+    Args:
+        settings: Of the study.
+        manifest: Of the prepared data.
+
+    Returns:
+        The design.
+    """
     return Design(
         settings=settings,
         data_digest=manifest.digest,
         train_examples=manifest.train_examples,
         batch_sizes=resolved_batch_sizes(settings, manifest.train_examples),
-        device=device,
+        device=_device(settings.training),
         infeasible=cache(partial(_infeasible, manifest.task)),
     )
 

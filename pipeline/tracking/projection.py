@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMESPACE", "Phase", "Point", "Run", "Status", "Study", "parent_tags", "project"]
 
-Phase = Literal["sweep", "confirm"]
+Phase = Literal["sweep", "confirm", "tune"]
 Status = Literal["FINISHED", "FAILED"]
 
 NAMESPACE: Final = "batchscope."
