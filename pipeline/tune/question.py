@@ -54,6 +54,8 @@ class Question:
         bottom, top = self.learning_rates
         if not 0 < bottom < top:
             raise ValueError(f"learning rates are {bottom:g}..{top:g}; give 0 < LOW < HIGH")
+        if self.replicates < 1:
+            raise ValueError(f"replicates is {self.replicates}; give at least 1")
         if not self.goal > 0:
             raise ValueError(f"goal is {self.goal:g}; it must be positive")
         if self.quantity == "error" and not self.goal < 1:
