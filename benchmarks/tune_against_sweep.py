@@ -34,9 +34,10 @@ from pipeline.settings import MAX_REPLICATES, Settings
 from pipeline.settings_file import load_settings
 from pipeline.study.places import Places
 from pipeline.study.session import Session, design_of
-from pipeline.study.tune import Method, search
+from pipeline.study.tune import search
 from pipeline.tracking import NullMirror
 from pipeline.trial import Cell
+from pipeline.tune.method import Method
 from pipeline.tune.question import Question
 from pipeline.tune.search import Limits
 from pipeline.tune.values import value_of

@@ -85,8 +85,9 @@ def tune(
     from pipeline.manifest import read_manifest
     from pipeline.settings_file import load_settings
     from pipeline.study.places import Places
-    from pipeline.study.tune import Method, default_name, plan
+    from pipeline.study.tune import default_name, plan
     from pipeline.study.tune import tune as search
+    from pipeline.tune.method import Method
     from pipeline.tune.search import Limits
 
     settings, places = _settings(load_settings(params), model, workers), Places()
@@ -136,16 +137,17 @@ def _question(
     """What is asked; what was not given is as in the settings.
 
     Raises:
-        ValueError: If the prepared data are another data set's.
+        ValueError: If the prepared data were made with other settings.
     """
     from pipeline.batch_sizes import resolved_batch_sizes
     from pipeline.tune.question import Question
 
-    if manifest.dataset != settings.data.dataset:
-        raise ValueError(
-            f"data/prepared holds {manifest.dataset}, and data.dataset is "
-            f"{settings.data.dataset}; run dvc repro prepare"
-        )
+    for key, wanted in settings.data.model_dump().items():
+        if (holds := getattr(manifest, key, wanted)) != wanted:
+            raise ValueError(
+                f"data.{key} is {wanted}, and data/prepared was made with {holds}; "
+                "run dvc repro prepare"
+            )
     sizes = resolved_batch_sizes(settings, manifest.train_examples)
     rates = settings.sweep.learning_rates
     return Question(

@@ -3,56 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pipeline.engines.worker import QUIET_SECONDS
 from pipeline.manifest import read_manifest
-from pipeline.seeds import seed_of
 from pipeline.study.session import Session, design_of, session
-from pipeline.tune.answer import Answer, answer
-from pipeline.tune.progress import Progress, Told
+from pipeline.tune.answer import Answer, answer, best_so_far
+from pipeline.tune.method import Method, study_of
+from pipeline.tune.progress import Progress
 from pipeline.tune.question import TO_GOAL, Question
 from pipeline.tune.races import Races
 from pipeline.tune.rungs import RUNGS, Rungs
-from pipeline.tune.samplers import PRUNERS, SAMPLERS, pruner, sampler, start
+from pipeline.tune.samplers import pruner, sampler
 from pipeline.tune.search import Limits, Search
-from pipeline.tune.storage import ENDED, check_name, count, finished, open_study
+from pipeline.tune.storage import check_name, count, finished
 
 if TYPE_CHECKING:
-    from optuna import Study
-
     from pipeline.design import Design
     from pipeline.settings import Settings
     from pipeline.study.places import Places
 
-__all__ = ["Method", "check", "default_name", "plan", "search", "tune"]
-
-
-_DESIGNS: Final = frozenset({"qmc", "random"})  # samplers that are a design of their own
-
-
-@dataclass(frozen=True)
-class Method:
-    """How a tune searches.
-
-    Attributes:
-        sampler: What proposes settings.
-        pruner: What gives trials up early.
-        startup: Trials spread over the space before the sampler takes over.
-        seed: Of design and sampler.
-    """
-
-    sampler: str = "gp"
-    pruner: str = "none"
-    startup: int = 6
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.sampler not in SAMPLERS:
-            raise ValueError(f"sampler is {self.sampler}; choose one of {', '.join(SAMPLERS)}")
-        if self.pruner not in PRUNERS:
-            raise ValueError(f"pruner is {self.pruner}; choose one of {', '.join(PRUNERS)}")
+__all__ = ["check", "default_name", "plan", "search", "tune"]
 
 
 def tune(
@@ -149,10 +120,10 @@ def search(
     """
     check(question, opened.design)
     races = Races(question, opened.design)
-    found = _study(question, method, study, races)
+    found = study_of(question, method, study, races.digest())
     done, say = len(finished(found)), opened.runner.say
     say(f"tune: study {study[1]} has {done:,} of {limits.trials:,} trials")
-    progress = Progress(question, limits.trials, done, _best(found, question), say)
+    progress = Progress(question, limits.trials, done, best_so_far(found, question), say)
     rungs = None if method.pruner == "none" else Rungs(question, _unit(races))
     Search(found, races, rungs, opened.runner, progress).run(limits)
     return answer(found, question)
@@ -178,23 +149,6 @@ def check(question: Question, design: Design) -> None:
         raise ValueError(f"{question.model} can't train at batch size {low} ({why}); raise LOW")
 
 
-def _study(question: Question, method: Method, study: tuple[str, str], races: Races) -> Study:
-    """The study, with sampler and pruner; a new one has its start-up design queued."""
-    storage, name = study
-    begins = sampler(method.sampler, question, started=method.startup, seed=method.seed)
-    ways = (begins, pruner(method.pruner, question))
-    found = open_study(storage, name, question, races.digest(), ways)
-    before = len(found.get_trials(deepcopy=False))
-    if before and method.sampler != "qmc":  # that one finds its place in the sequence by itself
-        # Optuna keeps no state of random numbers: with the same seed it would begin again.
-        seed = seed_of(method.seed, "search", name, before)
-        found.sampler = sampler(method.sampler, question, started=method.startup, seed=seed)
-    if not before and method.sampler not in _DESIGNS:
-        for batch_size, rate in start(question, method.startup, method.seed):
-            found.enqueue_trial({"batch_size": batch_size, "learning_rate": rate})
-    return found
-
-
 def _unit(races: Races) -> float:
     """One part of the budget, of as many as the last rung counts.
 
@@ -205,13 +159,3 @@ def _unit(races: Races) -> float:
     if races.question.objectives == ("steps",):
         return max(1.0, races.max_examples(high) / high / RUNGS[-1])
     return settings.sweep.budget.epochs * examples / RUNGS[-1]
-
-
-def _best(study: Study, question: Question) -> Told | None:
-    """The best trial of an earlier call."""
-    complete = [t for t in finished(study) if t.state.name == "COMPLETE"]
-    if not complete or len(question.objectives) > 1:
-        return None
-    best = min(complete, key=lambda trial: trial.values)
-    batch_size, rate = best.params["batch_size"], best.params["learning_rate"]
-    return Told(batch_size, rate, best.user_attrs[ENDED], tuple(best.values))

@@ -6,16 +6,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.tune.progress import shown
+from pipeline.tune.progress import Told, shown
 from pipeline.tune.question import TO_GOAL, Question
-from pipeline.tune.storage import MESSAGE, REACHED, finished
+from pipeline.tune.storage import ENDED, MESSAGE, REACHED, finished
 from pipeline.tune.values import plain
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-__all__ = ["Answer", "Found", "answer"]
+__all__ = ["Answer", "Found", "answer", "best_so_far"]
 
 _SHOWN: Final = 5  # best settings in the table of one objective
 
@@ -130,6 +130,16 @@ def answer(study: Study, question: Question) -> Answer:
     return Answer(
         question, study.study_name, dict(sorted(counts.items())), tuple(map(_found, best))
     )
+
+
+def best_so_far(study: Study, question: Question) -> Told | None:
+    """The best trial of earlier calls; None of two objectives, where none is."""
+    complete = [t for t in finished(study) if t.state.name == "COMPLETE"]
+    if not complete or len(question.objectives) > 1:
+        return None
+    best = min(complete, key=lambda trial: trial.values)
+    batch_size, rate = best.params["batch_size"], best.params["learning_rate"]
+    return Told(batch_size, rate, best.user_attrs[ENDED], tuple(best.values))
 
 
 def _found(trial: FrozenTrial) -> Found:

@@ -125,7 +125,8 @@ def start(question: Question, count: int, seed: int) -> tuple[tuple[int, float],
         )
         for i in range(count)
     ]
-    return tuple(settings[i] for i in generator.permutation(count))
+    order: list[int] = generator.permutation(count).tolist()
+    return tuple(settings[i] for i in order)
 
 
 def _cmaes(question: Question, started: int, seed: int) -> BaseSampler:

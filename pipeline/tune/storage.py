@@ -80,7 +80,7 @@ def open_study(
     study = optuna.create_study(
         storage=storage,
         study_name=name,
-        directions=["minimize"] * len(question.objectives),
+        directions=["minimize" for _ in question.objectives],
         sampler=ways[0],
         pruner=ways[1],
         load_if_exists=True,

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.settings import Settings
 from pipeline.study.session import design_of
-from pipeline.study.tune import Method, check
+from pipeline.study.tune import check
+from pipeline.tune.method import Method
 from pipeline.tune.question import Question
 from pipeline.tune.races import Races
 from pipeline.tune.samplers import PRUNERS, SAMPLERS, pruner, sampler, start
@@ -52,10 +53,9 @@ def test_unknown_methods_are_refused() -> None:
 
 
 def test_every_sampler_and_pruner_is_made(question: Question) -> None:
-    made = {
-        type(sampler(name, question, started=4, seed=1)) for name in SAMPLERS if name != "cmaes"
-    }
-    assert len(made) == len(SAMPLERS) - 1
+    present = [name for name in SAMPLERS if name != "cmaes"]  # which needs a package of its own
+    made = {type(sampler(name, question, started=4, seed=1)) for name in present}
+    assert len(made) == len(present)
     assert len({type(pruner(name, question)) for name in PRUNERS}) == len(PRUNERS)
     two = asking(question, "loss", "steps")
     assert pruner("none", two)

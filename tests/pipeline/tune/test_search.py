@@ -12,8 +12,9 @@ from optuna.trial import TrialState
 
 from pipeline.events import Evaluated, Event, Finished
 from pipeline.study.session import Session
-from pipeline.study.tune import Method, search
+from pipeline.study.tune import search
 from pipeline.tune.answer import Answer
+from pipeline.tune.method import Method
 from pipeline.tune.question import Question
 from pipeline.tune.search import Limits
 from tests.pipeline.tune.conftest import FormulaEngine, Open, asking
@@ -91,7 +92,7 @@ def test_a_study_of_somebody_else_is_left_alone(
     assert len(load(storage).trials) == 1
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """The driver's end, as far as a test can have it without dying."""
 
 
@@ -105,7 +106,7 @@ def kill_at(
     def until() -> object:
         for event in events():
             if when(event):
-                raise Killed
+                raise KilledError
             yield event
 
     monkeypatch.setattr(engine, "events", until)
@@ -129,7 +130,7 @@ def test_a_killed_search_loses_no_finished_trial(
                     return True
             return False
 
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             run(kill_at(opened, fifth, patch), question, storage, 12)
     assert states(storage).count("RUNNING") == 2
     before = {t.number: t.params for t in load(storage).trials if t.state is TrialState.RUNNING}
