@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.events import Evaluated, Event, Finished, Stopped
 from pipeline.outcome import RaceResult
@@ -81,6 +81,7 @@ class Search:
             limits: When to end.
         """
         self._settle()
+        self._mirror_again()
         done, deadline = len(finished(self._study)), time.monotonic() + limits.seconds
         try:
             done = self._fill(limits, done, deadline)
@@ -106,7 +107,7 @@ class Search:
             # The start of a study may lie outside of boxes that were narrowed since: drawn anew.
             warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range")
             trial = self._study.ask(_space(self._races))
-        plans = self._races.of(trial.params["batch_size"], trial.params["learning_rate"])
+        plans = self._plans(trial.params)
         asked = Asked(trial, plans, self._rungs)
         self._asked += 1
         for plan in plans:
@@ -181,8 +182,18 @@ class Search:
         if given_up:
             self._runner.say(f"tune: {given_up} trials were cut short; their settings are queued")
 
+    def _mirror_again(self) -> None:
+        """Mirror what the ledger has of earlier calls, and MLflow lacks."""
+        kept = [
+            kept
+            for trial in finished(self._study)
+            for plan in self._plans(trial.params)
+            if (kept := self._kept(plan)) is not None
+        ]
+        self._runner.refill(kept)
+
     def _told_from_ledger(self, trial: FrozenTrial) -> bool:
-        plans = self._races.of(trial.params["batch_size"], trial.params["learning_rate"])
+        plans = self._plans(trial.params)
         results = [kept for plan in plans if (kept := self._kept(plan)) is not None]
         values = values_of(self._question, results) if len(results) == len(plans) else None
         if values is None:
@@ -197,6 +208,9 @@ class Search:
         if message := _message(results):
             return attributes | {MESSAGE: message}
         return attributes | {REACHED: reached(self._question, results)}
+
+    def _plans(self, params: Mapping[str, Any]) -> tuple[CohortPlan, ...]:
+        return self._races.of(params["batch_size"], params["learning_rate"])
 
     def _kept(self, plan: CohortPlan) -> RaceResult | None:
         """What the ledger has of a cohort, if nothing in it failed."""

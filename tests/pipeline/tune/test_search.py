@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import optuna
@@ -11,8 +11,10 @@ import pytest
 from optuna.trial import TrialState
 
 from pipeline.events import Evaluated, Event, Finished
+from pipeline.outcome import RaceResult
 from pipeline.study.session import Session
 from pipeline.study.tune import search
+from pipeline.tracking import NullMirror, TrackingError
 from pipeline.tune.answer import Answer
 from pipeline.tune.method import Method
 from pipeline.tune.question import Question
@@ -146,6 +148,35 @@ def test_a_killed_search_loses_no_finished_trial(
     assert before[lost] in retried  # what was cut short is tried again
     assert len(engine.trained) == 12 - 5  # and what had finished is not
     assert all("ended" in study.trials[n].user_attrs for n in told)
+
+
+class Mirror(NullMirror):
+    """Remembers what it was shown, and refuses once."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.gone = True
+
+    def write(self, result: RaceResult) -> None:
+        if self.gone:
+            self.gone = False
+            raise TrackingError("http://mlflow", "gone")
+        self.shown.append(result.race.fingerprint)
+
+    def missing(self, fingerprints: Iterable[str]) -> set[str]:
+        return set(fingerprints) - set(self.shown)
+
+
+def test_what_mlflow_lacks_of_earlier_calls_is_mirrored(
+    question: Question, storage: str, open_session: Open
+) -> None:
+    opened = open_session(engine := FormulaEngine())
+    mirror = Mirror()
+    opened = replace(opened, runner=replace(opened.runner, mirror=mirror))
+    run(opened, question, storage, 4)
+    assert len(mirror.shown) == 3
+    run(opened, question, storage, 4)
+    assert len(engine.trained) == len(set(mirror.shown)) == len(mirror.shown) == 4
 
 
 def test_ctrl_c_leaves_nothing_running(
