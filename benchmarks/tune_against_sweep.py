@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import optuna
+
 from pipeline.datasets import specification
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
@@ -39,6 +41,7 @@ from pipeline.tracking import NullMirror
 from pipeline.trial import Cell
 from pipeline.tune.method import Method
 from pipeline.tune.question import Question
+from pipeline.tune.races import Races
 from pipeline.tune.search import Limits
 from pipeline.tune.values import value_of
 
@@ -108,13 +111,18 @@ def _swept(opened: Session, question: Question, seed: int) -> Arm:
 
 
 def _tuned(opened: Session, question: Question, seed: int, options: argparse.Namespace) -> Arm:
-    before = set((options.folder / "ledger").iterdir())
     method = Method(options.sampler, "none", options.startup, seed)
     name = f"{question.model}-{options.sampler}-{options.startup}-{options.trials}-{seed}"
     storage = f"sqlite:///{options.folder / 'optuna.db'}"
     answer = search(question, method, Limits(options.trials), (storage, name), opened)
-    new = set((options.folder / "ledger").iterdir()) - before
-    results = [r for p in new if (r := opened.runner.ledger.read(p.name.partition(".")[0]))]
+    races, ledger = Races(question, opened.design), opened.runner.ledger
+    results = [
+        result
+        for trial in optuna.load_study(study_name=name, storage=storage).trials
+        if trial.state.name == "COMPLETE"
+        for plan in races.of(trial.params["batch_size"], trial.params["learning_rate"])
+        if (result := ledger.read(plan.races[0].fingerprint))
+    ]
     best = answer.best[0]
     return Arm(
         question.model, f"tune ({options.sampler})", seed, sum(answer.trials.values()),

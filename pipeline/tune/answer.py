@@ -120,7 +120,7 @@ def answer(study: Study, question: Question) -> Answer:
         why = next((t.user_attrs[MESSAGE] for t in trials if MESSAGE in t.user_attrs), "")
         raise ValueError(
             f"study {study.study_name}: none of {len(trials)} trials ended with a value"
-            + (f": {why}" if why else "; give it more --trials")
+            + (f": {why}" if why else "; give it more trials or time")
         )
     if len(question.objectives) > 1:
         numbers = {trial.number for trial in study.best_trials}

@@ -331,6 +331,6 @@ def test_no_trial_starts_after_the_time_is_up(
     question: Question, storage: str, open_session: Open
 ) -> None:
     opened = open_session(engine := FormulaEngine())
-    with pytest.raises(ValueError, match="give it more"):
+    with pytest.raises(ValueError, match="give it more trials or time"):
         search(question, TPE, Limits(5, seconds=0.0), (storage, "t"), opened)
     assert not engine.trained
