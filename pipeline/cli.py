@@ -13,6 +13,7 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.manners import run
 from pipeline.commands.restore import restore
 from pipeline.commands.study.group import study
+from pipeline.commands.tune import tune
 from pipeline.commands.ui import ui
 
 __all__ = ["app", "main"]
@@ -51,6 +52,7 @@ def batchscope(
     """How finicky is a network about batch size, and what should I set?"""
 
 
+app.command(rich_help_panel=STUDY)(tune)
 app.add_typer(study, name="study", rich_help_panel=STUDY)
 app.command(rich_help_panel=LOOK)(ui)
 app.command(rich_help_panel=LOOK)(datasets)

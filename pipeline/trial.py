@@ -143,7 +143,8 @@ class Race:
         fingerprint: Digest of all that the numbers depend on.
         trials: In order of learning rate.
         recipe: What the trials share.
-        origin: ``grid``, ``search-<round>`` or ``confirm``; a label, not in the fingerprint.
+        origin: ``grid``, ``search-<round>``, ``confirm`` or ``tune``; a label, not in the
+            fingerprint.
     """
 
     fingerprint: str

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Literal
 
 from pipeline.images import Manifest
 from pipeline.settings import Settings
@@ -63,7 +64,7 @@ def _mirrors(
     mirrors: list[Mirror] = []
     if settings.tracking.mlflow:
         mirrors.append(_runs(settings, places, manifest, phase))
-    if settings.tracking.optuna:
+    if settings.tracking.optuna and phase != "tune":  # which has studies of its own
         mirrors.append(_studies(settings, manifest, phase))
     return tuple(mirrors)
 
@@ -79,7 +80,9 @@ def _runs(settings: Settings, places: Places, manifest: Manifest, phase: Phase) 
     )
 
 
-def _studies(settings: Settings, manifest: Manifest, phase: Phase) -> StudyMirror:
+def _studies(
+    settings: Settings, manifest: Manifest, phase: Literal["sweep", "confirm"]
+) -> StudyMirror:
     return StudyMirror(
         url=storage_url(settings.tracking, os.environ),
         settings=settings,
