@@ -73,10 +73,7 @@ def tune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Search batch size and learning rate together for the setting that suits a model best.
-
-    Every trial ends in the ledger, in MLflow and in an Optuna study. The same command goes on after
-    Ctrl-C or a kill, and loses no finished trial.
+    """Search batch size and learning rate together. The same command goes on where it was stopped.
 
     Examples:
         batchscope tune --model conv --objective examples --trials 18

@@ -20,7 +20,6 @@ from pipeline.settings import Settings
 from pipeline.stopping import evaluation_steps
 from pipeline.study.places import Places
 from pipeline.study.session import Session, design_of
-from pipeline.tracking import NullMirror
 from pipeline.trial import CohortPlan, Race, Trial
 from pipeline.tune.question import Question
 
@@ -128,7 +127,7 @@ def open_session(settings: Settings, prepared_folder: Path, tmp_path: Path) -> O
         mine = settings.model_copy(update={"models": (model,)})
         runner = Runner(
             "tune", Ledger(tmp_path / "ledger", print), engine or FormulaEngine(),
-            NullMirror(), 8, lambda _: None,
+            (), 8, lambda _: None,
         )  # fmt: skip
         places = Places(prepared=prepared_folder)
         return Session(mine, places, manifest, design_of(mine, manifest), runner)
