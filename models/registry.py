@@ -46,11 +46,20 @@ class _Entry:
 
 # The factory of a network is the function of its name, in the module of its name.
 _REGISTERED: Final = {
-    "conv": _Entry("the notes' convolution, on the ladder's skeleton"),
+    "conv": _Entry("the notes: tied and local layers"),
+    "conv_true": _Entry("the notes: conv with its kernels flipped"),
+    "dense": _Entry("the notes: order-4 dense layers"),
     "lenet": _Entry("LeCun et al. 1998, LeNet-5"),
-    "mlp": _Entry("textbook"),
+    "linear": _Entry("softmax regression"),
+    "local": _Entry("the notes: local layers, untied"),
+    "mlp": _Entry("one hidden layer of 64 units"),
+    "mlp_matched": _Entry("one hidden layer, as many parameters as conv"),
+    "resnet18": _Entry("He et al. 2016, torchvision's, small stem", couples_examples=True),
     "resnet8": _Entry("He et al. 2016, n = 1", couples_examples=True),
     "resnet8_gn": _Entry("resnet8 with Wu & He 2018's normalisation"),
+    "simple_cnn": _Entry("Shallue et al. 2018, Simple CNN"),
+    "tied": _Entry("the notes: tied layers, not local"),
+    "vgg": _Entry("Simonyan & Zisserman 2015, small"),
 }
 _ASKED_ONLY_OUTSIDE: Final = (8, 32)  # pixels a side: all networks are tested within
 _FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")

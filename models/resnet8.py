@@ -1,4 +1,4 @@
-"""A residual network of eight layers with batch normalisation: it couples the examples of a batch."""
+"""A residual network of eight layers with batch normalisation, which couples the examples."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def resnet8(task: Task) -> nn.Module:
 
     In training an example's output depends on its whole batch. At batch size 1 it needs images of
     at least 5 pixels a side: on smaller ones the last maps are 1×1 and have no variance.
+
+    Initialisation: :func:`models.residual.residual_network`'s, He et al. 2015.
 
     Args:
         task: Sizes of the input and output.

@@ -21,6 +21,8 @@ def resnet8_gn(task: Task) -> nn.Module:
     depends on another's, at any batch size; on images of fewer than 5 pixels a side the last
     groups are normalised over their eight numbers alone.
 
+    Initialisation: :func:`models.residual.residual_network`'s, He et al. 2015.
+
     Args:
         task: Sizes of the input and output.
 

@@ -16,7 +16,7 @@ TABLE = ROW.findall((ROOT / "docs" / "architecture.md").read_text())
 PACKAGES = {"models", "pipeline"} | {
     f"{top}.{name}"
     for top, names in (
-        ("models", ("layers",)),
+        ("models", ("arithmetic", "layers")),
         ("pipeline", ("engines", "stages", "study", "commands")),
     )
     for name in names
