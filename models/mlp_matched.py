@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import nn
 
@@ -10,12 +12,16 @@ from models.task import Task
 
 __all__ = ["mlp_matched"]
 
+_MULTIPLE: Final = 4  # units: 16 bytes in single precision
+
 
 def mlp_matched(task: Task) -> nn.Module:
-    """One hidden layer, as wide as brings its parameters closest to those of ``conv``.
+    """One hidden layer, as wide as brings its parameters close to those of ``conv``.
 
-    h units take (pixels + 1)·h + (h + 1)·classes parameters; there is at least one unit, so on
-    large images, where conv has fewer than two units' worth, it is the larger network.
+    h units take (pixels + 1)·h + (h + 1)·classes parameters, and h is the nearest multiple of four:
+    members of a cohort whose activations start off a 16-byte boundary are computed by other
+    instructions, with other last bits, than their neighbours (docs/log.md). There are at least four
+    units, so on large images, where conv has fewer than four units' worth, it is the larger network.
 
     Initialisation: torch.nn.Linear's, uniform in ±1/√(inputs).
 
@@ -27,7 +33,8 @@ def mlp_matched(task: Task) -> nn.Module:
     """
     with torch.device("meta"):  # counted without drawing a weight
         wanted = sum(parameter.numel() for parameter in conv(task).parameters())
-    hidden = max(1, round((wanted - task.classes) / (task.pixels + 1 + task.classes)))
+    units = (wanted - task.classes) / (task.pixels + 1 + task.classes)
+    hidden = _MULTIPLE * max(1, round(units / _MULTIPLE))
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(task.pixels, hidden),
