@@ -21,7 +21,7 @@ def mlp_matched(task: Task) -> nn.Module:
     h units take (pixels + 1)·h + (h + 1)·classes parameters, and h is the nearest multiple of four:
     members of a cohort whose activations start off a 16-byte boundary are computed by other
     instructions, with other last bits, than their neighbours (docs/log.md). There are at least four
-    units, so on large images, where conv has fewer than four units' worth, it is the larger network.
+    units, so on large images, where conv has fewer than four units' worth, it is the larger one.
 
     Initialisation: torch.nn.Linear's, uniform in ±1/√(inputs).
 

@@ -67,10 +67,18 @@ class LocallyConnected2d(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [B, C, H, W] to hidden representations [B, D, I, J]."""
-        geometry = self.geometry
-        padded = F.pad(images, geometry.sides)
-        windows = F.unfold(padded, geometry.kernel, geometry.dilation, 0, geometry.stride)
-        kernels = self.weight.flatten(3).flatten(1, 2)  # D, I·J, C·K·L
-        # One matrix product a position: [I·J, B, C·K·L] times [I·J, C·K·L, D].
-        hidden = windows.permute(2, 0, 1) @ kernels.permute(1, 2, 0)
-        return hidden.permute(1, 2, 0).reshape(-1, self.out_channels, *self.hidden) + self.bias
+        (left, right, top, bottom), rows, columns = (
+            self.geometry.sides,
+            self.geometry.rows,
+            self.geometry.columns,
+        )
+        # With the batch last, windows are gathered in runs, and each position is one matrix
+        # product, [I·J, D, C·K·L] times [I·J, C·K·L, B].
+        padded = F.pad(images.permute(1, 2, 3, 0), (0, 0, left, right, top, bottom))
+        windows = padded.unfold(1, rows.span, rows.stride).unfold(2, columns.span, columns.stride)
+        dilated = windows[..., :: rows.dilation, :: columns.dilation]  # C, I, J, B, K, L
+        positions, inputs = math.prod(self.hidden), math.prod(self.weight.shape[3:])
+        gathered = dilated.permute(1, 2, 0, 4, 5, 3).reshape(positions, inputs, -1)
+        kernels = self.weight.reshape(self.out_channels, positions, inputs)
+        hidden = kernels.permute(1, 0, 2) @ gathered  # I·J, D, B
+        return hidden.permute(2, 1, 0).reshape(-1, self.out_channels, *self.hidden) + self.bias
