@@ -6,6 +6,8 @@ import typer
 
 from pipeline.blame import end_on
 from pipeline.commands.check import check
+from pipeline.commands.describe import describe
+from pipeline.commands.models import models
 from pipeline.commands.ui import ui
 
 __all__ = ["app", "main"]
@@ -19,6 +21,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command()(check)
+app.command()(models)
+app.command()(describe)
 app.command()(ui)
 
 
