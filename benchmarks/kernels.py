@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from models.registry import names, network
+from models.registry import network
 from pipeline.datasets import specification
 from pipeline.images import Prepared, load_prepared, write_prepared
 from pipeline.members import Members
@@ -26,6 +26,7 @@ from pipeline.settings import DataSettings
 from pipeline.streams import ExampleStream
 from pipeline.trial import Kernel, Recipe, Trial
 
+MODELS = ("mlp", "dense", "local", "conv", "lenet")
 BATCH_SIZES = (1, 16, 64, 256, 1347)
 VARIANTS: tuple[tuple[Kernel, int], ...] = (
     ("solo", 1),
@@ -54,14 +55,14 @@ def main() -> None:
     """Measure every cell and say where the figures went."""
     torch.set_num_threads(1)
     prepared = _digits()
-    timings = [t for m in names() for size in BATCH_SIZES for t in _cell(prepared, m, size)]
+    timings = [t for m in MODELS for size in BATCH_SIZES for t in _cell(prepared, m, size)]
     for timing in timings:
         print(
             f"{timing.model:6} B={timing.batch_size:<5} {timing.kernel:7} width {timing.width:<3}"
             f" {timing.median:8.3f} ms  ({timing.minimum:.3f} to {timing.maximum:.3f})"
         )
     path = Path(__file__).with_suffix(".json")
-    content = {"conditions": _conditions(), "timings": [asdict(timing) for timing in timings]}
+    content = {"conditions": conditions(), "timings": [asdict(timing) for timing in timings]}
     path.write_text(json.dumps(content, indent=1) + "\n")
     print(f"written to {path}")
 
@@ -82,7 +83,7 @@ def _time(prepared: Prepared, model: str, batch_size: int, kernel: Kernel, width
     trained = network(model)
     trials = [Trial(model, batch_size, 0, 0.001 * 1.01**i) for i in range(width)]
     members = Members(
-        [trained.factory(prepared.task)], [0] * width, trials, trained.objective, _recipe(kernel),
+        [trained.factory(prepared.task)], [0] * width, trials, trained.objective, recipe(kernel),
         max(2, width),
     )  # fmt: skip
     split = ResidentSplit(prepared.train, prepared, torch.device("cpu"), torch.float32)
@@ -97,7 +98,8 @@ def _time(prepared: Prepared, model: str, batch_size: int, kernel: Kernel, width
     return 1000 * spent / steps / width
 
 
-def _recipe(kernel: Kernel) -> Recipe:
+def recipe(kernel: Kernel) -> Recipe:
+    """A recipe of plain SGD under a kernel."""
     return Recipe(
         seed=0, order="epoch", optimiser="sgd", nesterov=False, kernel=kernel,
         precision="32-true", device="cpu", max_steps=10, landmarks=(), evaluation_ratio=1.1,
@@ -119,7 +121,8 @@ def _digits() -> Prepared:
         return load_prepared(folder)
 
 
-def _conditions() -> dict[str, str | int]:
+def conditions() -> dict[str, str | int]:
+    """What the figures were measured on."""
     return {
         "machine": platform.machine(),
         "processor": platform.processor(),
