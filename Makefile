@@ -20,9 +20,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-study: $(READY) ## run the whole study: data to report (dvc repro)
+study: $(READY) ## run the whole study: data to report (dvc repro); PARAMS=studies/quick.yaml runs that one
+ifdef PARAMS
+	$(BIN)/batchscope study run --params $(PARAMS)
+else
 	$(BIN)/dvc repro
 	@echo "The report is report/index.html; make ui shows every run in MLflow."
+endif
 
 test: $(READY) ## run the tests (some minutes)
 	$(BIN)/pytest -n 2

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.kernels import conditions, recipe
+from benchmarks.kernels import conditions
 from models.layers.geometry import Pair
 from models.registry import network
 from models.skeleton import KERNEL, skeleton
@@ -27,7 +27,7 @@ from pipeline.images import Prepared, Split
 from pipeline.members import Members
 from pipeline.resident import ResidentSplit
 from pipeline.streams import ExampleStream
-from pipeline.trial import Kernel, Trial
+from pipeline.trial import Kernel, Recipe, Trial
 
 SIDES = (8, 28)  # pixels of the images
 BATCH_SIZES = (8, 256)
@@ -113,7 +113,7 @@ class _Stepper:
         trials = [Trial(name, batch_size, 0, 0.001 * 1.01**i) for i in range(width)]
         members = Members(
             [trained.factory(prepared.task)], [0] * width, trials, trained.objective,
-            recipe(kernel), max(2, width),
+            _recipe(kernel), max(2, width),
         )  # fmt: skip
         self._lane = members.lanes[0]
         self._split = ResidentSplit(prepared.train, prepared, torch.device("cpu"), torch.float32)
@@ -129,6 +129,14 @@ class _Stepper:
             self._lane.train(self._split, self._block)
             steps += len(self._block)
         return 1000 * spent / steps / self._width
+
+
+def _recipe(kernel: Kernel) -> Recipe:
+    return Recipe(
+        seed=0, order="epoch", optimiser="sgd", nesterov=False, kernel=kernel,
+        precision="32-true", device="cpu", max_steps=10, landmarks=(), evaluation_ratio=1.1,
+        evaluation_batch_size=512, evaluate_test=False, quantity="error", goal=None, race=None,
+    )  # fmt: skip
 
 
 def _noise(side: int) -> Prepared:

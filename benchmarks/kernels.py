@@ -2,40 +2,31 @@
 
 Run it with make bench. It prints a table and writes benchmarks/kernels.json with its conditions.
 Every figure is a median over rounds in which all variants of a cell take turns, so that a noisy
-machine disturbs them alike.
+machine disturbs them alike; `batchscope calibrate` measures a study's own cells the same way.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-import statistics
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
-from models.registry import network
+from pipeline.calibration import Conditions
 from pipeline.datasets import specification
 from pipeline.images import Prepared, load_prepared, write_prepared
-from pipeline.members import Members
-from pipeline.resident import ResidentSplit
 from pipeline.settings import DataSettings
-from pipeline.streams import ExampleStream
-from pipeline.trial import Kernel, Recipe, Trial
+from pipeline.settings_file import load_settings
+from pipeline.study.calibrate import Effort, timed
+from pipeline.study.places import PARAMS
+from pipeline.trial import Cell, Kernel
 
 MODELS = ("mlp", "dense", "local", "conv", "lenet")
 BATCH_SIZES = (1, 16, 64, 256, 1347)
-VARIANTS: tuple[tuple[Kernel, int], ...] = (
-    ("solo", 1),
-    ("stacked", 2),
-    ("stacked", 12),
-    ("stacked", 36),
-)
-ROUNDS = 5
-SECONDS = 0.2  # of one variant in one round
+EFFORT = Effort(widths=(2, 12, 36), rounds=5, seconds=0.2)
 
 
 @dataclass(frozen=True)
@@ -68,48 +59,24 @@ def main() -> None:
 
 
 def _cell(prepared: Prepared, model: str, batch_size: int) -> list[Timing]:
-    rounds: dict[tuple[Kernel, int], list[float]] = {variant: [] for variant in VARIANTS}
-    for _ in range(ROUNDS):
-        for kernel, width in VARIANTS:
-            spent = _time(prepared, model, batch_size, kernel, width)
-            rounds[kernel, width].append(spent)
+    conditions = Conditions(load_settings(PARAMS).training)
+    times = timed(Cell(model, batch_size), prepared, conditions, EFFORT)
     return [
-        Timing(model, batch_size, kernel, width, statistics.median(t), min(t), max(t))
-        for (kernel, width), t in rounds.items()
-    ]
-
-
-def _time(prepared: Prepared, model: str, batch_size: int, kernel: Kernel, width: int) -> float:
-    trained = network(model)
-    trials = [Trial(model, batch_size, 0, 0.001 * 1.01**i) for i in range(width)]
-    members = Members(
-        [trained.factory(prepared.task)], [0] * width, trials, trained.objective, recipe(kernel),
-        max(2, width),
-    )  # fmt: skip
-    split = ResidentSplit(prepared.train, prepared, torch.device("cpu"), torch.float32)
-    stream = ExampleStream(len(prepared.train), batch_size, "epoch", seed=0, replicate=0)
-    block = stream.block(0, 2)[:, None]
-    lane = members.lanes[0]
-    lane.train(split, block)
-    steps, began = 0, time.perf_counter()
-    while (spent := time.perf_counter() - began) < SECONDS:
-        lane.train(split, block)
-        steps += len(block)
-    return 1000 * spent / steps / width
-
-
-def recipe(kernel: Kernel) -> Recipe:
-    """A recipe of plain SGD under a kernel."""
-    return Recipe(
-        seed=0, order="epoch", optimiser="sgd", nesterov=False, kernel=kernel,
-        precision="32-true", device="cpu", max_steps=10, landmarks=(), evaluation_ratio=1.1,
-        evaluation_batch_size=512, evaluate_test=False, quantity="error", goal=None, race=None,
-    )  # fmt: skip
+        Timing(model, batch_size, t.kernel, t.members, *(
+            1000 * value for value in (t.median, t.minimum, t.maximum)
+        ))
+        for t in times.timings
+    ]  # fmt: skip
 
 
 def _digits() -> Prepared:
     data = DataSettings(
-        dataset="digits", split_seed=0, validation_fraction=0.125, test_fraction=0.125
+        source=None,
+        examples="all",
+        dataset="digits",
+        split_seed=0,
+        validation_fraction=0.125,
+        test_fraction=0.125,
     )
     with tempfile.TemporaryDirectory() as name:
         raw, folder = Path(name) / "raw", Path(name) / "prepared"
@@ -130,8 +97,8 @@ def conditions() -> dict[str, str | int]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "rounds": ROUNDS,
-        "seconds_each": str(SECONDS),
+        "rounds": EFFORT.rounds,
+        "seconds_each": str(EFFORT.seconds),
     }
 
 

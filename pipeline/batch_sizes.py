@@ -33,8 +33,15 @@ def resolved_batch_sizes(settings: Settings, train_examples: int) -> tuple[int, 
 
 
 def resolved_reference(settings: Settings, train_examples: int) -> int:
-    """Examples per step at the batch size whose tuned learning rate confirm's rules carry over."""
-    return _in_examples(settings.confirm.reference_batch_size, train_examples)
+    """Examples per step at the batch size whose tuned learning rate confirm's rules carry over.
+
+    `middle` is the middle one of the sweep's; of an even number, the larger of the two.
+    """
+    reference = settings.confirm.reference_batch_size
+    if reference == "middle":
+        sizes = resolved_batch_sizes(settings, train_examples)
+        return sizes[len(sizes) // 2]
+    return _in_examples(reference, train_examples)
 
 
 def batch_size_conflicts(settings: Settings, train_examples: int) -> Iterator[Conflict]:

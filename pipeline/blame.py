@@ -6,9 +6,10 @@ import sys
 import traceback
 from typing import Final, NoReturn
 
+from pipeline.exit_status import ExitStatus
+
 __all__ = ["end_on"]
 
-_BAD_INPUT: Final = 2
 _OURS: Final = frozenset({"models", "pipeline", "__main__"})
 
 
@@ -24,7 +25,7 @@ def end_on(problem: ValueError) -> NoReturn:
     if not _told_by_us(problem):
         raise problem
     print(f"error: {problem}", file=sys.stderr, flush=True)
-    sys.exit(_BAD_INPUT)
+    sys.exit(ExitStatus.BAD_INPUT)
 
 
 def _told_by_us(problem: ValueError) -> bool:

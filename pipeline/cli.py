@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Final
+
 import typer
 
-from pipeline.blame import end_on
+from pipeline.commands.calibrate import calibrate
 from pipeline.commands.check import check
+from pipeline.commands.datasets import datasets
 from pipeline.commands.describe import describe
+from pipeline.commands.doctor import doctor
+from pipeline.commands.manners import run
 from pipeline.commands.models import models
+from pipeline.commands.restore import restore
+from pipeline.commands.study.group import study
 from pipeline.commands.ui import ui
 
 __all__ = ["app", "main"]
 
+STUDY: Final = "Study"
+LOOK: Final = "Look"
+SET_UP: Final = "Set up"
+
 app = typer.Typer(
     name="batchscope",
-    help="Batch-size sensitivity studies of CNNs. The study itself runs with: dvc repro",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    epilog="Start: dvc repro runs the whole study of params.yaml. Then: batchscope ui.",
 )
-app.command()(check)
-app.command()(models)
-app.command()(describe)
-app.command()(ui)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"batchscope {version('batchscope')}")
+        raise typer.Exit
+
+
+@app.callback()
+def batchscope(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """How finicky is a network about batch size, and what should I set?"""
+
+
+app.add_typer(study, name="study", rich_help_panel=STUDY)
+app.command(rich_help_panel=LOOK)(ui)
+app.command(rich_help_panel=LOOK)(datasets)
+app.command(rich_help_panel=LOOK)(models)
+app.command(rich_help_panel=LOOK)(describe)
+app.command(rich_help_panel=STUDY)(restore)
+app.command(rich_help_panel=SET_UP)(check)
+app.command(rich_help_panel=SET_UP)(doctor)
+app.command(rich_help_panel=SET_UP)(calibrate)
 
 
 def main() -> None:
     """Run the command line; bad input ends with a message and exit status 2, no traceback."""
-    try:
-        app()
-    except ValueError as problem:
-        end_on(problem)
+    run(app)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from models.registry import Network
 from pipeline.events import Evaluated
 from pipeline.images import Prepared
 from pipeline.members import Members
-from pipeline.outcome import Curve, Ended, Row, TrialResult
+from pipeline.outcome import Curve, Ended, Row, TrialResult, Weights
 from pipeline.resident import ResidentSplit
 from pipeline.seeds import seed_of
 from pipeline.stopping import Evaluation, Referee, evaluation_steps
@@ -71,6 +71,7 @@ class Cohort(LightningModule):
         self._referees = [Referee(plan.recipe) for _ in plan.races]
         self._rows: list[list[Row]] = [[] for _ in plan.trials]
         self._ended: list[Ended | None] = [None for _ in plan.trials]
+        self._weights: dict[int, Weights] = {}  # of trials that ended, where they are to be kept
         self._replicates = sorted({race.replicate for race in plan.races})
         self._members: Members | None = None
 
@@ -132,8 +133,8 @@ class Cohort(LightningModule):
         """How each trial of the plan went, in its order."""
         assert not self._active, "the cohort has not been trained to its end"
         return tuple(
-            TrialResult(ended, _curve(rows))
-            for ended, rows in zip(self._ended, self._rows, strict=True)
+            TrialResult(ended, _curve(rows), weights=self._weights.get(trial))
+            for trial, (ended, rows) in enumerate(zip(self._ended, self._rows, strict=True))
             if ended is not None
         )
 
@@ -186,9 +187,11 @@ class Cohort(LightningModule):
     def _part(self, verdicts: Sequence[Ended | None]) -> None:
         """Part with members that have ended."""
         assert self._members is not None
-        for trial, verdict in zip(self._active, verdicts, strict=True):
+        for row, (trial, verdict) in enumerate(zip(self._active, verdicts, strict=True)):
             if verdict is not None:
                 self._ended[trial] = verdict
+                if self.plan.races[self._race_of[trial]].fingerprint in self.plan.keep:
+                    self._weights[trial] = self._members.weights(row)
         staying = [row for row, verdict in enumerate(verdicts) if verdict is None]
         if len(staying) < len(self._active):
             self._active = [self._active[row] for row in staying]

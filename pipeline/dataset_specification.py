@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from models.shape import Task
 
-__all__ = ["DatasetSpecification", "RawData"]
+__all__ = ["DatasetSpecification", "Fetch", "Origin", "RawData"]
+
+Origin = Literal["bundled", "mirrors", "given"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,17 @@ class RawData:
             raise ValueError("labels must be there and count from 0; number the classes 0, 1, ...")
 
 
+class Fetch(Protocol):
+    """Puts verified raw files into a folder, and does nothing where they are already there."""
+
+    def __call__(self, folder: Path, places: Sequence[str] = ()) -> None:
+        """Fetch from the first of ``places`` that will do, or from its home if there are none.
+
+        What a person can put right is a ValueError that names file, place and remedy.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class DatasetSpecification:
     """A data set of the registry.
@@ -54,8 +67,9 @@ class DatasetSpecification:
         examples: Number of examples N; None where only reading shows it.
         licence: Under which terms it may be used.
         citation: Where it comes from, as a report should cite it.
+        origin: Where it comes from: `bundled` with an installed library, so that data.source is
+            null; from `mirrors` or data.source; or `given` by data.source alone.
         fetch: Puts verified raw files into a folder, and does nothing where they are already there.
-            A ValueError names file and remedy.
         read: Verifies those files and parses them. A ValueError names file and remedy.
     """
 
@@ -64,5 +78,6 @@ class DatasetSpecification:
     examples: int | None
     licence: str
     citation: str
-    fetch: Callable[[Path], None]
+    origin: Origin
+    fetch: Fetch
     read: Callable[[Path], RawData]

@@ -23,6 +23,9 @@ class Started:
 class Evaluated:
     """How far a running cohort is. Evaluations come together now and then, and none is left out.
 
+    The first says that training begins, at step 0 and without rows. A cohort that has nothing new
+    to tell for a second or so is told again, without rows, so that who listens can look at a clock.
+
     Attributes:
         plan: The cohort.
         step: Optimiser steps taken.
@@ -30,6 +33,8 @@ class Evaluated:
         examples: Examples that the cohort's trials have processed so far, all together.
         rows: What was measured since the event before: position of the trial in the cohort, and
             the evaluation. A cohort that a worker died of tells its rows again.
+        started_at: When the attempt that tells this began, in seconds since the epoch; the
+            ``started_at`` of its results.
     """
 
     plan: CohortPlan
@@ -37,6 +42,7 @@ class Evaluated:
     active: int
     examples: int
     rows: tuple[tuple[int, Row], ...] = ()
+    started_at: float = 0.0
 
 
 @dataclass(frozen=True)

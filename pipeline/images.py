@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.shape import Task
 from pipeline.manifest import Manifest, read_manifest, verified_bytes, write_manifest
-from pipeline.splits import split_sizes, stratified_split
+from pipeline.splits import split_sizes, stratified_split, stratified_subset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,18 +86,19 @@ class Prepared:
 
 
 def write_prepared(folder: Path, data: DataSettings, raw: RawData) -> Manifest:
-    """Split a data set and write it as arrays with a manifest; the same bytes every time.
+    """Draw examples, split them and write arrays with a manifest; the same bytes every time.
 
     An empty split, or a training split that lacks a class, is a ValueError with the remedy.
 
     Args:
         folder: Exists and is empty.
-        data: Name of the data set, seed and shares of its split.
+        data: Name of the data set, how much of it, seed and shares of its split.
         raw: All examples.
 
     Returns:
         What was written.
     """
+    raw = _drawn(data, raw)
     examples, channels, height, width = raw.images.shape
     sizes = split_sizes(examples, data.validation_fraction, data.test_fraction)
     indices = stratified_split(raw.labels, sizes, data.split_seed)
@@ -118,6 +119,8 @@ def write_prepared(folder: Path, data: DataSettings, raw: RawData) -> Manifest:
         mean=mean,
         std=std,
         files={name: _write_array(folder / name, array) for name, array in arrays.items()},
+        examples=data.examples,
+        places=data.places,
     )
     write_manifest(folder, manifest)
     return manifest
@@ -146,6 +149,13 @@ def load_prepared(folder: Path) -> Prepared:
     return Prepared(
         manifest.task, train, validation, test, manifest.mean, manifest.std, manifest.digest
     )
+
+
+def _drawn(data: DataSettings, raw: RawData) -> RawData:
+    if data.examples == "all":
+        return raw
+    chosen = stratified_subset(raw.labels, data.examples, data.split_seed)
+    return replace(raw, images=raw.images[chosen], labels=raw.labels[chosen])
 
 
 def _write_array(path: Path, array: NDArray[np.uint8] | NDArray[np.int64]) -> str:

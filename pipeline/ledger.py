@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.outcome import Curve, Ended, RaceResult, TrialResult
+from pipeline.outcome import Curve, Ended, RaceResult, TrialResult, Weights
 from pipeline.trial import Race, Recipe, Trial
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "read_weights"]
 
 _METADATA = b"batchscope"
 _COLUMNS = {
@@ -38,12 +39,11 @@ class Ledger:
     missing and are run again at the next start.
 
     Args:
-        folder: Where the files are; made if missing.
+        folder: Where the files are; made when the first one is written.
         warn: Told about files that can't be read and were set aside.
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._warn = warn
 
@@ -58,18 +58,26 @@ class Ledger:
             result: Replaces a failed result of the same race; a final one is never replaced.
         """
         fingerprint = result.race.fingerprint
+        kept = {
+            f"{member}/{name}": array
+            for member, trial in enumerate(result.results)
+            for name, array in (trial.weights or {}).items()
+        }
+        if kept:  # first, so that a race that is in the ledger has its weights there
+            with self._aside(self.weights_file(fingerprint)) as file:
+                np.savez(file, allow_pickle=False, **kept)
         if fingerprint in self:
             return
+        self._folder.mkdir(parents=True, exist_ok=True)
         target = self._final(fingerprint) if result.final else self._failed(fingerprint)
-        aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        with aside.open("wb") as file:
+        with self._aside(target) as file:
             pq.write_table(_encode(result), file)  # pyright: ignore[reportUnknownMemberType]
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(target)
-        _sync_folder(self._folder)
         if result.final:
             self._failed(fingerprint).unlink(missing_ok=True)
+
+    def weights_file(self, fingerprint: str) -> Path:
+        """Where the weights of a race's trials are, if they were kept: see `read_weights`."""
+        return self._folder / f"{fingerprint}.weights.npz"
 
     def read(self, fingerprint: str) -> RaceResult | None:
         """Result of a race, failed ones included; None where there is none.
@@ -93,16 +101,49 @@ class Ledger:
                 self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")
         return None
 
+    def forget(self, fingerprint: str) -> None:
+        """Remove what the ledger has of a race. Call it with the lock held."""
+        for path in (self._final(fingerprint), self._failed(fingerprint)):
+            path.unlink(missing_ok=True)
+
     def clean(self) -> None:
         """Remove what writers that were killed left aside. Call it with the lock held."""
         for path in self._folder.glob(".*.tmp"):
             path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _aside(self, target: Path) -> Generator[IO[bytes]]:
+        aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+        _sync_folder(self._folder)
 
     def _final(self, fingerprint: str) -> Path:
         return self._folder / f"{fingerprint}.parquet"
 
     def _failed(self, fingerprint: str) -> Path:
         return self._folder / f"{fingerprint}.failed.parquet"
+
+
+def read_weights(path: Path, member: int) -> Weights:
+    """Weights of one trial.
+
+    Args:
+        path: A file of the ledger's, or a copy.
+        member: Position of the trial in its race.
+
+    Returns:
+        Arrays by name, as in the network's ``state_dict``.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        return {
+            name.partition("/")[2]: arrays[name]
+            for name in arrays.files
+            if name.partition("/")[0] == str(member)
+        }
 
 
 def _encode(result: RaceResult) -> pa.Table:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from models.shape import Task
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.settings import DataSettings
+
 __all__ = ["Manifest", "read_manifest", "verified_bytes", "write_manifest"]
 
 _FILE: Final = "manifest.json"
+_ASKED: Final = frozenset({"examples", "places"})
 _REMEDY: Final = "run the prepare stage again (dvc repro --force prepare)"
 
 
@@ -34,6 +37,8 @@ class Manifest:
         mean: Mean of every channel over the training split, in raw units.
         std: Standard deviation of every channel over the training split, in raw units.
         files: SHA-256 of every other file, by name.
+        examples: How many examples were asked for; no part of the digest, as the files tell.
+        places: Where they were to come from; no part of the digest either.
     """
 
     dataset: str
@@ -47,12 +52,20 @@ class Manifest:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     files: dict[str, str]
+    examples: int | Literal["all"] = "all"
+    places: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything in the manifest, and so of all files, in hexadecimal."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """SHA-256 of what the data are, and so of all files, in hexadecimal."""
+        content = {key: value for key, value in asdict(self).items() if key not in _ASKED}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def made_from(self, data: DataSettings) -> bool:
+        """Whether these settings would prepare the same data."""
+        asked = ("dataset", "examples", "split_seed", "validation_fraction", "test_fraction")
+        return all(getattr(self, key) == getattr(data, key) for key in asked)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -80,6 +93,7 @@ def read_manifest(folder: Path) -> Manifest:
         content["task"] = Task(**content["task"])
         for statistic in ("mean", "std"):
             content[statistic] = tuple(content[statistic])
+        content["places"] = tuple(content.get("places", ()))
         manifest = Manifest(**content)
     except FileNotFoundError:
         raise ValueError(f"{path} is missing; {_REMEDY}") from None

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.task import Objective
 from pipeline.lanes import Lane, SoloLane, StackedLane
 from pipeline.optimisers import Sgd
+from pipeline.outcome import Weights
 from pipeline.trial import Recipe, Trial
 
 __all__ = ["Members"]
@@ -88,6 +89,11 @@ class Members:
         self._select(torch.tensor(rows, dtype=torch.int64, device=self._replicates.device))
         self._count = len(rows)
         self._make_lanes()
+
+    def weights(self, row: int) -> Weights:
+        """Copies of one member's parameters and buffers, by name, on the CPU."""
+        state = {**self.trainable, **self.fixed}
+        return {name: tensor[row].detach().cpu().numpy().copy() for name, tensor in state.items()}
 
     def _select(self, rows: Tensor) -> None:
         for state in (self.trainable, self.fixed, self._velocities):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from pipeline.trial import Race
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Curve", "Ended", "RaceResult", "Row", "TrialResult", "broken_results"]
+__all__ = ["Curve", "Ended", "RaceResult", "Row", "TrialResult", "Weights", "broken_results"]
+
+Weights = dict[str, "NDArray[Any]"]
+"""Parameters and buffers of a network by name, as in its ``state_dict``."""
 
 
 class Ended(StrEnum):
@@ -83,11 +86,13 @@ class TrialResult:
         ended: How it ended.
         curve: Its evaluations; empty where it failed before the first.
         message: Why it failed or ran out of memory; empty otherwise.
+        weights: What it had learned by its end, where that was to be kept.
     """
 
     ended: Ended
     curve: Curve
     message: str = ""
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         if self.ended.measured and not len(self.curve.steps):

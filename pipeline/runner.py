@@ -1,17 +1,17 @@
-"""The one loop: plan − ledger → engine → events → ledger, progress, mirror."""
+"""The one loop: plan − ledger → engine → events → ledger, progress, mirrors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.events import Engine, Finished
+from pipeline.events import Engine, Evaluated, Event, Finished, Started
 from pipeline.grouping import cohorts
 from pipeline.ledger import Ledger
 from pipeline.outcome import Ended, RaceResult
 from pipeline.progress import Progress
-from pipeline.tracking import Mirror, TrackingError
-from pipeline.trial import Race
+from pipeline.tracking import Guarded, Mirror
+from pipeline.trial import CohortPlan, Race
 
 __all__ = ["Runner"]
 
@@ -24,7 +24,7 @@ class Runner:
         stage: Shown in progress and messages.
         ledger: Where results are kept; the truth.
         engine: Where cohorts run. Asked only when there is something to train.
-        mirror: Copies results to MLflow as the ledger grows.
+        mirrors: Copies of the ledger, which grow with it.
         width: Most members of a stacked cohort.
         say: Told what a person should know.
     """
@@ -32,28 +32,35 @@ class Runner:
     stage: str
     ledger: Ledger
     engine: Engine
-    mirror: Mirror
+    mirrors: tuple[Mirror, ...]
     width: int
     say: Callable[[str], None]
 
-    def run(self, races: Sequence[Race]) -> list[RaceResult]:
+    def run(self, races: Sequence[Race], keep: frozenset[str] = frozenset()) -> list[RaceResult]:
         """Train the races that the ledger lacks, and read all.
 
         Args:
             races: The plan. A race that stands in it twice is trained once.
+            keep: Fingerprints of races whose weights the ledger is to hold too.
 
         Returns:
             One result per race, in the plan's order, duplicates left out.
         """
         plan = list({race.fingerprint: race for race in races}.values())
         known = {race.fingerprint: self._read(race) for race in plan}
-        missing = [race for race in plan if not _final(known[race.fingerprint])]
+        missing = [
+            race
+            for race in plan
+            if not _final(known[race.fingerprint]) or self._lacks_weights(race, keep)
+        ]
+        mirrors = [Guarded(mirror, self.say) for mirror in self.mirrors]
         self._announce(plan, missing)
-        self._train(plan, missing)
+        self._train(plan, missing, keep, mirrors)
         known |= {race.fingerprint: self._read(race) for race in missing}
         results = [result for result in known.values() if result is not None]
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
-        self._refill(results)
+        for mirror in mirrors:
+            mirror.refill(results)
         self._warn_of_failures(results)
         return results
 
@@ -64,36 +71,34 @@ class Runner:
             f"{new:,} to train"
         )
 
-    def _train(self, plan: Sequence[Race], missing: Sequence[Race]) -> None:
+    def _train(
+        self,
+        plan: Sequence[Race],
+        missing: Sequence[Race],
+        keep: frozenset[str],
+        mirrors: Sequence[Guarded],
+    ) -> None:
         if not missing:
             return
-        groups = cohorts(missing, self.width)
+        groups = [_keeping(group, keep) for group in cohorts(missing, self.width)]
         with Progress(self.stage, _trials(plan), groups) as progress:
             for event in self.engine.run(groups):
                 if isinstance(event, Finished):
-                    # The ledger first: what MLflow lacks can be mirrored again, not trained again.
+                    # The ledger first: a mirror can be filled again, nothing can be trained again.
                     for result in event.results:
                         self.ledger.write(result)
-                    self._mirror(event.results)
                 progress.tell(event)
+                for mirror in mirrors:
+                    _show(event, mirror)
+
+    def _lacks_weights(self, race: Race, keep: frozenset[str]) -> bool:
+        name = race.fingerprint
+        return name in keep and not self.ledger.weights_file(name).exists()
 
     def _read(self, race: Race) -> RaceResult | None:
         """What the ledger has of a race, labelled as this plan labels it."""
         kept = self.ledger.read(race.fingerprint)
         return None if kept is None else replace(kept, race=race)
-
-    def _mirror(self, results: Sequence[RaceResult]) -> None:
-        """Copy results to MLflow; where that fails, training is not lost and goes on."""
-        try:
-            for result in results:
-                self.mirror.write(result)
-        except TrackingError as problem:
-            self.say(f"warning: {problem}. The ledger has the results; a later run mirrors them.")
-
-    def _refill(self, results: Sequence[RaceResult]) -> None:
-        """Mirror what the ledger had all along and MLflow lacks: a deleted database, say."""
-        lacking = self.mirror.missing([result.race.fingerprint for result in results])
-        self._mirror([result for result in results if result.race.fingerprint in lacking])
 
     def _warn_of_failures(self, results: Sequence[RaceResult]) -> None:
         for result in results:
@@ -106,6 +111,19 @@ class Runner:
                         f"{broken[0].message}. dvc repro --force --single-item {self.stage} "
                         "tries them again"
                     )
+
+
+def _show(event: Event, mirror: Guarded) -> None:
+    if isinstance(event, Started):
+        mirror.begin(event.plan)
+    elif isinstance(event, Evaluated):
+        mirror.follow(event)
+    else:
+        mirror.write(event.results)
+
+
+def _keeping(group: CohortPlan, keep: frozenset[str]) -> CohortPlan:
+    return replace(group, keep=keep & {race.fingerprint for race in group.races})
 
 
 def _final(result: RaceResult | None) -> bool:

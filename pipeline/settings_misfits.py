@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sized
 
     from pipeline.conflicts import Keys
+    from pipeline.dataset_specification import DatasetSpecification
     from pipeline.settings import Settings
 
 __all__ = ["misfits", "unregistered"]
@@ -26,14 +27,21 @@ def misfits(settings: Settings) -> Iterator[Problem]:
         settings: Right by themselves; the name of the data set need not be registered.
 
     Yields:
-        One problem for each empty split, and for each batch size above the training split.
+        One problem for a source that the data set lacks or cannot use, for more examples than it
+        has, for each empty split, and for each batch size above the training split.
     """
     data = settings.data
     try:
-        examples = specification(data.dataset).examples
+        known = specification(data.dataset)
     except ValueError:
         return
+    yield from _source_misfits(known, data.places)
+    examples = known.examples if data.examples == "all" else data.examples
     if examples is None:
+        return
+    if known.examples is not None and examples > known.examples:
+        message = f"{known.name} has {known.examples:,} examples; write all, or fewer"
+        yield Problem(("data", "examples"), message)
         return
     sizes = split_sizes(examples, data.validation_fraction, data.test_fraction)
     for split in ("train", "validation", "test"):
@@ -46,6 +54,16 @@ def misfits(settings: Settings) -> Iterator[Problem]:
             yield Problem(("data", key), message)
     for conflict in batch_size_conflicts(settings, sizes.train):
         yield Problem(*conflict)
+
+
+def _source_misfits(known: DatasetSpecification, places: tuple[str, ...]) -> Iterator[Problem]:
+    keys = ("data", "source")
+    if known.origin == "bundled" and places:
+        yield Problem(keys, f"{known.name} comes with an installed library; write null")
+    if known.origin == "given" and not places:
+        yield Problem(
+            keys, f"the data set {known.name} has no home; name a directory with one per class"
+        )
 
 
 def unregistered(tree: object) -> Iterator[Problem]:

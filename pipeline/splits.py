@@ -11,7 +11,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SplitIndices", "SplitSizes", "split_sizes", "stratified_split"]
+__all__ = [
+    "SplitIndices",
+    "SplitSizes",
+    "split_sizes",
+    "stratified_split",
+    "stratified_subset",
+]
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,39 @@ def split_sizes(examples: int, validation_fraction: float, test_fraction: float)
     validation = math.floor(examples * validation_fraction + 0.5)
     test = math.floor(examples * test_fraction + 0.5)
     return SplitSizes(examples - validation - test, validation, test)
+
+
+def stratified_subset(labels: NDArray[np.int64], examples: int, seed: int) -> NDArray[np.int64]:
+    """Draw some of all examples, every class with its share of the whole (largest remainder).
+
+    Args:
+        labels: Class of every example, [N].
+        examples: How many to draw.
+        seed: Seed of the draw, by PCG64's raw output, a stream apart from the split's.
+
+    Returns:
+        Indices, ascending, int64.
+
+    Raises:
+        ValueError: If there are fewer examples, or a class would have none.
+    """
+    if examples > len(labels):
+        raise ValueError(
+            f"data.examples is {examples:,}, and there are {len(labels):,}; write all, or fewer"
+        )
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = _shares(counts, examples)
+    if not shares.all():
+        raise ValueError(
+            f"data.examples is {examples:,}, which leaves class {classes[shares == 0][0]} without "
+            "an example; draw more"
+        )
+    shuffled = np.argsort(np.random.PCG64([seed, 1]).random_raw(len(labels)), kind="stable")
+    drawn = [
+        shuffled[labels[shuffled] == label][:share]
+        for label, share in zip(classes, shares, strict=True)
+    ]
+    return np.sort(np.concatenate(drawn)).astype(np.int64)
 
 
 def stratified_split(labels: NDArray[np.int64], sizes: SplitSizes, seed: int) -> SplitIndices:

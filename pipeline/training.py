@@ -40,13 +40,19 @@ def train_cohort(plan: CohortPlan, prepared: Prepared, observe: Observer) -> tup
     Args:
         plan: Races of one cell.
         prepared: Data to train and evaluate on.
-        observe: Called after each evaluation.
+        observe: Called at the start and after each evaluation.
 
     Returns:
         One result per race, in the plan's order.
     """
     started_at, clock = time.time(), time.perf_counter()
-    results = _train(plan, prepared, observe)
+
+    def tell(evaluated: Evaluated) -> None:
+        # Of the plan as it was asked for, also where it trains at half its width.
+        observe(replace(evaluated, plan=plan, started_at=started_at))
+
+    tell(Evaluated(plan, 0, len(plan.trials), 0))
+    results = _train(plan, prepared, tell)
     seconds = time.perf_counter() - clock
     edges = np.cumsum([0, *(len(race.trials) for race in plan.races)])
     return tuple(

@@ -163,10 +163,12 @@ class CohortPlan:
     Attributes:
         races: Of one cell and one recipe.
         width: Most members that the stacked kernel vectorises over at once; changes speed only.
+        keep: Fingerprints of races whose trials' final weights are wanted; changes no number.
     """
 
     races: tuple[Race, ...]
     width: int
+    keep: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.races:

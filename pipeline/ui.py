@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from pipeline.lifeline import die_with
 from pipeline.tracking import TrackingError
-from pipeline.tracking.address import redacted, sqlite_file
+from pipeline.tracking.address import artifact_folder, redacted, sqlite_file
 from pipeline.tracking.environment import QUIET
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def _server(uri: str, port: int) -> Generator[subprocess.Popen[bytes]]:
         "--port": str(port),
         "--allowed-hosts": f"{HOST}:{port},localhost:{port}",  # the default lets 10.evil.com in
         "--workers": "1",
+        # Of experiments that are made through this server; ours say themselves where theirs are.
+        "--artifacts-destination": str(artifact_folder(uri)),
         "--uvicorn-opts": "--log-level warning",
     }
     arguments = [part for option in options.items() for part in option]

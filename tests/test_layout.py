@@ -17,7 +17,7 @@ PACKAGES = {"models", "pipeline"} | {
     f"{top}.{name}"
     for top, names in (
         ("models", ("arithmetic", "layers")),
-        ("pipeline", ("engines", "stages", "study", "commands")),
+        ("pipeline", ("engines", "stages", "study", "commands", "commands.study")),
     )
     for name in names
 }

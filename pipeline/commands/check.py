@@ -17,7 +17,8 @@ def check(
 
     Exit status 2 if something is wrong: every fault is listed with line, value and remedy.
 
-    Example: batchscope check params.yaml
+    Examples:
+        batchscope check params.yaml
     """
     from pipeline.datasets import specification
     from pipeline.settings_file import load_settings

@@ -29,7 +29,7 @@ def describe(
     figure: Annotated[
         Path | None, typer.Option(help="SVG of pixel use and receptive fields to write.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     params: Annotated[Path, typer.Option(help="Settings that name the data.")] = Path(
         "params.yaml"
     ),
@@ -39,7 +39,9 @@ def describe(
     Field: rows × columns of the image that the layer's middle unit sees. Saving: weights of the
     dense layer between the same numbers, over the layer's own.
 
-    Example: batchscope describe conv --image 1x28x28 --figure conv.svg
+    Examples:
+        batchscope describe conv --image 1x28x28
+        batchscope describe conv --image 3x32x32 --figure conv.svg
     """
     from models.anatomy import anatomy
     from models.registry import check_name, network
@@ -56,7 +58,7 @@ def describe(
 
         write_aside(figure, pixel_use(name, task, layers).svg().encode())
     if as_json:
-        typer.echo(json.dumps([_record(layer) for layer in layers], indent=2))
+        typer.echo(json.dumps({"layers": [_record(layer) for layer in layers]}, indent=1))
         return
     rows = [list(_cells(layer).values()) for layer in layers]
     size = f"{task.channels}×{task.height}×{task.width}"

@@ -22,11 +22,13 @@ def models(
         str | None, typer.Option(help="Channels × height × width instead, as in 3x32x32.")
     ] = None,
     classes: Annotated[int, typer.Option(min=1, help="Classes, with --image.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """List the networks, with their parameters on the study's data.
 
-    Example: batchscope models --image 3x32x32 --json
+    Examples:
+        batchscope models
+        batchscope models --image 3x32x32 --json
     """
     from models.registry import names
     from pipeline.commands.columns import columns
@@ -42,7 +44,7 @@ def models(
         task = given_task(image, classes)
     rows = [_row(name, task) for name in listed]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps({"networks": rows}, indent=1, ensure_ascii=False))
         return
     typer.echo(f"On images of {task.channels}×{task.height}×{task.width}, {task.classes} classes:")
     header = ("name", "parameters", "couples examples", "stochastic", "source")

@@ -21,7 +21,8 @@ def ui(
 ) -> None:
     """Browse the runs in the MLflow UI, on this machine only, until Ctrl-C.
 
-    Example: batchscope ui --port 5000
+    Examples:
+        batchscope ui --port 5000
     """
     from pipeline.settings_file import load_settings
     from pipeline.tracking import tracking_uri

@@ -10,19 +10,21 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
 from pipeline.engines.worker import THREAD_VARIABLES, work
-from pipeline.events import Event, Finished, Started
+from pipeline.events import Evaluated, Event, Finished, Started
 from pipeline.outcome import RaceResult, broken_results
 from pipeline.trial import CohortPlan
 
 __all__ = ["LocalEngine"]
 
 _ATTEMPTS: Final = 3  # a cohort whose workers died this often is to blame itself
+_REMINDER_SECONDS: Final = 1.0  # after which a cohort that tells nothing new is told again
 
 
 class LocalEngine:
@@ -61,6 +63,9 @@ class LocalEngine:
                     yield from self._bury(worker, waiting, deaths)
                 else:
                     yield event
+            for worker in self._workers:
+                if reminder := worker.reminder():
+                    yield reminder
 
     def close(self) -> None:
         """Kill all workers: they keep nothing worth saving."""
@@ -78,7 +83,8 @@ class LocalEngine:
         return None
 
     def _talking(self) -> list[_Worker]:
-        ready = connection.wait([worker.connection for worker in self._workers])
+        lines = [worker.connection for worker in self._workers]
+        ready = connection.wait(lines, timeout=_REMINDER_SECONDS)
         return [worker for worker in self._workers if worker.connection in ready]
 
     def _bury(
@@ -108,6 +114,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.plan: CohortPlan | None = None
+        self._told: Evaluated | None = None  # the last that was heard of the cohort
+        self._heard = 0.0
         self._process: BaseProcess = context.Process(
             target=work, args=(theirs, folder), name="batchscope-worker", daemon=True
         )
@@ -136,7 +144,16 @@ class _Worker:
         event: Event = self.connection.recv()
         if isinstance(event, Finished):
             self.plan = None
+        self._told = event if isinstance(event, Evaluated) else None
+        self._heard = time.monotonic()
         return event
+
+    def reminder(self) -> Evaluated | None:
+        """What was heard last, without its rows, if that was a while ago; None otherwise."""
+        if self._told is None or time.monotonic() - self._heard < _REMINDER_SECONDS:
+            return None
+        self._heard = time.monotonic()
+        return replace(self._told, rows=())
 
     def kill(self) -> None:
         """End the process, whatever it does."""

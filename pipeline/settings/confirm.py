@@ -22,7 +22,7 @@ class ConfirmSettings(Branch):
     """What is trained again, with fresh replicates and to the full budget."""
 
     replicates: Annotated[int, Field(ge=1, le=MAX_REPLICATES)]
-    reference_batch_size: Count | Literal["full"]
+    reference_batch_size: Count | Literal["full", "middle"]
     rules: Annotated[tuple[Rule, ...], Field(min_length=1, strict=False)]
 
     def _conflicts(self) -> Iterator[Conflict]:

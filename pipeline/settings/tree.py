@@ -36,11 +36,11 @@ class Settings(Branch):
     def _conflicts(self) -> Iterator[Conflict]:
         yield from repeated("models", self.models)
         sizes = self.sweep.batch_sizes
-        if self.confirm.reference_batch_size not in sizes:
+        if self.confirm.reference_batch_size not in {*sizes, "middle"}:
             choices = ", ".join(map(str, sizes))
             yield Conflict(
                 ("confirm", "reference_batch_size"),
-                f"sweep.batch_sizes lacks it; choose one of {choices}",
+                f"sweep.batch_sizes lacks it; choose one of {choices}, or write middle",
             )
         for model in self.training.kernel.overrides:
             if model not in self.models:

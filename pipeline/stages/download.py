@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.datasets import specification
 from pipeline.settings_file import load_settings
+from pipeline.study.download import download
 from pipeline.study.guard import stage
-from pipeline.study.places import PARAMS, RAW
+from pipeline.study.places import PARAMS
 
 __all__ = ["main"]
 
@@ -13,9 +13,7 @@ __all__ = ["main"]
 @stage
 def main() -> None:
     """Fetch the data set that params.yaml names; files already there and intact stay."""
-    dataset = specification(load_settings(PARAMS).data.dataset)
-    dataset.fetch(RAW)
-    print(f"download: {dataset.name} is in {RAW} ({dataset.licence}; {dataset.citation})")
+    download(load_settings(PARAMS).data)
 
 
 if __name__ == "__main__":

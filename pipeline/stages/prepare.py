@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.aside import folder_aside
-from pipeline.datasets import specification
-from pipeline.images import write_prepared
 from pipeline.settings_file import load_settings
 from pipeline.study.guard import stage
-from pipeline.study.places import PARAMS, PREPARED, RAW
+from pipeline.study.places import PARAMS
+from pipeline.study.prepare import prepare
 
 __all__ = ["main"]
 
@@ -15,14 +13,7 @@ __all__ = ["main"]
 @stage
 def main() -> None:
     """Split the data set as params.yaml says."""
-    settings = load_settings(PARAMS)
-    raw = specification(settings.data.dataset).read(RAW)
-    with folder_aside(PREPARED) as folder:
-        manifest = write_prepared(folder, settings.data, raw)
-    print(
-        f"prepare: {manifest.dataset} is in {PREPARED}: {manifest.train_examples} training, "
-        f"{manifest.validation_examples} validation and {manifest.test_examples} test examples"
-    )
+    prepare(load_settings(PARAMS).data)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.settings_file import load_settings
 from pipeline.study.guard import stage
 from pipeline.study.places import PARAMS, Places
+from pipeline.study.publish import publish
 from pipeline.study.report import report
 
 __all__ = ["main"]
@@ -12,8 +13,10 @@ __all__ = ["main"]
 
 @stage
 def main() -> None:
-    """Write the report of the study."""
-    report(load_settings(PARAMS), Places())
+    """Write the report of the study, and show it in MLflow."""
+    settings, places = load_settings(PARAMS), Places()
+    report(settings, places)
+    publish(settings, places)
 
 
 if __name__ == "__main__":

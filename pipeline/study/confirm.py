@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pandas as pd
 
 from pipeline.batch_sizes import resolved_reference
-from pipeline.settings import Settings
+from pipeline.design import Assignment
+from pipeline.ledger import Ledger
+from pipeline.race_tables import races_table
+from pipeline.settings import MAX_REPLICATES, Settings
 from pipeline.study.guard import say
-from pipeline.study.places import Places
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
 from pipeline.trial import Cell
 from pipeline.tuning import preferred, tuned_learning_rates
 
-__all__ = ["confirm"]
+__all__ = ["confirm", "to_keep", "tuned_cells"]
 
 
 def confirm(opened: Session) -> None:
@@ -25,7 +30,11 @@ def confirm(opened: Session) -> None:
     Raises:
         ValueError: If the sweep left nothing to confirm.
     """
-    tuned = _tuned(opened.settings, opened.places)
+    tuned = tuned_cells(
+        opened.settings,
+        pd.read_parquet(opened.places.sweep / "trials.parquet"),
+        pd.read_parquet(opened.places.sweep / "curves.parquet"),
+    )
     reference = resolved_reference(opened.settings, opened.manifest.train_examples)
     assignments = opened.design.confirm(tuned, reference)
     if not assignments:
@@ -34,7 +43,8 @@ def confirm(opened: Session) -> None:
             f"{opened.places.sweep}/trials.parquet; if all diverged, lower sweep.learning_rates"
         )
     _tell_what_is_left_out(opened.settings.models, tuned, reference)
-    results = opened.runner.run([assignment.race for assignment in assignments])
+    keep = to_keep(assignments)
+    results = opened.runner.run([assignment.race for assignment in assignments], keep)
     write_tables(
         opened.places.confirm,
         {
@@ -42,16 +52,44 @@ def confirm(opened: Session) -> None:
             "curves": curves_table(results),
             "cells": cells_table(opened.design.cells(), results),
             "assignments": assignments_table(assignments),
+            "races": races_table(results),
         },
+        _weights(opened.runner.ledger, keep),
     )
 
 
-def _tuned(settings: Settings, places: Places) -> dict[Cell, float]:
-    """Tuned learning rates of the sweep as preferred numbers, where there is one."""
+def to_keep(assignments: Sequence[Assignment]) -> frozenset[str]:
+    """The tuned race of each cell whose network is exported: its first replicate's."""
+    return frozenset(
+        assignment.race.fingerprint
+        for assignment in assignments
+        if assignment.rule == "tuned" and assignment.race.replicate == MAX_REPLICATES
+    )
+
+
+def _weights(ledger: Ledger, keep: frozenset[str]) -> dict[str, Path]:
+    """Files of weights by where they go; a race that failed has none."""
+    files = {f"weights/{name}.npz": ledger.weights_file(name) for name in sorted(keep)}
+    return {name: path for name, path in files.items() if path.exists()}
+
+
+def tuned_cells(
+    settings: Settings, trials: pd.DataFrame, curves: pd.DataFrame
+) -> dict[Cell, float]:
+    """Tuned learning rates of a sweep as preferred numbers, where there is one.
+
+    Args:
+        settings: Of the study.
+        trials: The sweep's table of trials.
+        curves: The sweep's table of curves.
+
+    Returns:
+        Learning rate by cell; cells where all trials diverged or failed are left out.
+    """
     sweep = settings.sweep
     table = tuned_learning_rates(
-        pd.read_parquet(places.sweep / "trials.parquet"),
-        pd.read_parquet(places.sweep / "curves.parquet"),
+        trials,
+        curves,
         quantity=sweep.goals.quantity,
         goal=sweep.goals.hardest,
         box=(sweep.learning_rates.low, sweep.learning_rates.high),

@@ -9,15 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from pipeline.blame import end_on
+from pipeline.exit_status import ExitStatus
 from pipeline.lifeline import ancestors_to_watch, die_with
 
-__all__ = ["locked", "say", "stage"]
+__all__ = ["Holder", "holder", "locked", "orderly", "say", "stage"]
 
 _LOCK_SECONDS: Final = 10.0  # how long the twin of a killed stage may take to notice and die
 
@@ -26,9 +28,8 @@ def stage(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a stage's main for the command line.
 
     Bad input, which our code raises as ValueError, becomes a message on stderr and exit status 2
-    without a traceback; anything else is a bug and keeps its traceback. Ctrl-C and SIGTERM end in
-    status 130 and 143, so that DVC commits nothing. The stage dies when the command that started
-    it does.
+    without a traceback; anything else is a bug and keeps its traceback. It ends `orderly`, so that
+    DVC commits nothing, and dies when the command that started it does.
 
     Args:
         main: Does the stage's work.
@@ -39,14 +40,10 @@ def stage(main: Callable[[], None]) -> Callable[[], None]:
 
     @wraps(main)
     def guarded() -> None:
-        signal.signal(signal.SIGTERM, _terminate)
         die_with(*ancestors_to_watch())
         try:
-            main()
-        except KeyboardInterrupt as stop:
-            status = 143 if isinstance(stop, _TerminatedError) else 130
-            say("stopped. What was trained is in the ledger; the same command goes on from there.")
-            sys.exit(status)
+            with orderly():
+                main()
         except ValueError as problem:
             end_on(problem)
 
@@ -54,13 +51,46 @@ def stage(main: Callable[[], None]) -> Callable[[], None]:
 
 
 @contextmanager
-def locked(folder: Path) -> Generator[None]:
+def orderly() -> Generator[None]:
+    """End the process on Ctrl-C and SIGTERM with status 130 and 143, saying how to go on.
+
+    Yields:
+        Nothing; what is inside unwinds before the end.
+    """
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        terminated = isinstance(stop, _TerminatedError)
+        status = ExitStatus.TERMINATED if terminated else ExitStatus.INTERRUPTED
+        say("stopped. What was trained is in the ledger; the same command goes on from there.")
+        sys.exit(status)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a folder's lock.
+
+    Attributes:
+        process: Process id.
+        study: What it trains.
+    """
+
+    process: int
+    study: str
+
+
+@contextmanager
+def locked(folder: Path, study: str = "dvc") -> Generator[None]:
     """Hold a folder's lock, so that no second stage writes to it at the same time.
 
     The lock is the operating system's: it goes with the process that holds it, however that ends.
 
     Args:
         folder: Made if missing.
+        study: What this process trains, for others to read.
 
     Yields:
         Nothing; the lock is held meanwhile.
@@ -74,15 +104,30 @@ def locked(folder: Path) -> Generator[None]:
         while not _taken(file.fileno()):
             if time.monotonic() > deadline:
                 file.seek(0)
+                process, _, study = file.read().strip().partition(" ")
                 raise ValueError(
-                    f"{folder} is in use by process {file.read().strip() or '(unknown)'}; "
+                    f"{folder} is in use by process {process or '(unknown)'}"
+                    f"{study and f', which trains the study {study}'}; "
                     "wait until it has finished, or stop it"
                 )
             time.sleep(0.1)
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} {study}")
         file.flush()
         yield
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who holds a folder's lock now; None where nobody does."""
+    try:
+        with (folder / ".lock").open("r", encoding="utf-8") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        process, _, study = (folder / ".lock").read_text(encoding="utf-8").partition(" ")
+        return Holder(int(process), study) if process.isdecimal() else None
+    return None
 
 
 def say(message: str) -> None:

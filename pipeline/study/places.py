@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LEDGER", "PARAMS", "PREPARED", "RAW", "RESULTS", "Places"]
+from pipeline.home import home
+
+__all__ = ["PARAMS", "PREPARED", "RAW", "RESULTS", "Places", "ledger_folder"]
 
 PARAMS: Final = Path("params.yaml")
 RAW: Final = Path("data/raw")
 PREPARED: Final = Path("data/prepared")
-LEDGER: Final = Path("ledger")  # outside DVC's outs, which are deleted before a stage runs
 RESULTS: Final = Path("results")
+
+
+def ledger_folder() -> Path:
+    """Where the ledger is: outside DVC's outputs, which are deleted before a stage runs."""
+    return home() / "ledger"
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,13 @@ class Places:
     """Where one study's results go.
 
     Attributes:
+        study: Name of the study; ``dvc`` is the one that DVC's stages make of params.yaml.
         results: Folder of its tables and numbers.
         report: Folder of its page, index.html and figures/*.svg.
         prepared: Folder of the prepared data set that it trains on.
     """
 
+    study: str = "dvc"
     results: Path = RESULTS
     report: Path = Path("report")
     prepared: Path = PREPARED

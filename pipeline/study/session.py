@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
 import pandas as pd
 
@@ -22,17 +20,17 @@ from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
 from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
+from pipeline.machine import device_of, workers_of
+from pipeline.outcome import RaceResult
 from pipeline.runner import Runner
-from pipeline.settings import Settings, TrainingSettings
+from pipeline.settings import Settings
 from pipeline.study.guard import locked, say
-from pipeline.study.places import LEDGER, Places
-from pipeline.tracking import Mirror, MlflowMirror, NullMirror, TrackingError, tracking_uri
-from pipeline.tracking.projection import Phase
-from pipeline.trial import Device
+from pipeline.study.mirrors import mirrored
+from pipeline.study.places import Places, ledger_folder
+from pipeline.tracking.runs import Phase
+from pipeline.trial import Device, Race
 
-__all__ = ["Session", "session", "write_tables"]
-
-Status = Literal["FINISHED", "FAILED", "KILLED"]
+__all__ = ["Session", "Trains", "design_of", "device_of", "session", "write_tables"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,20 @@ class Session:
     places: Places
     manifest: Manifest
     design: Design
-    runner: Runner
+    runner: Trains
+
+
+class Trains(Protocol):
+    """Gets results of races: by training what is missing, or from the ledger alone."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where results are kept."""
+        ...
+
+    def run(self, races: Sequence[Race], keep: frozenset[str] = frozenset()) -> list[RaceResult]:
+        """One result per race, in order, duplicates left out; ``keep`` names those with weights."""
+        ...
 
 
 @contextmanager
@@ -68,37 +79,44 @@ def session(phase: Phase, settings: Settings, places: Places) -> Generator[Sessi
     """
     manifest = read_manifest(places.prepared)
     load_prepared(places.prepared)  # verified here, where a damaged file stops the stage
-    with locked(LEDGER):
-        ledger = Ledger(LEDGER, warn=say)
+    with locked(ledger_folder(), places.study):
+        ledger = Ledger(ledger_folder(), warn=say)
         ledger.clean()
-        device = _device(settings.training)
-        engine = LocalEngine(_workers(settings.training, device), places.prepared)
-        with _mirrored(settings, manifest, phase) as mirror:
+        device = device_of(settings.training)
+        engine = LocalEngine(workers_of(settings.training, device), places.prepared)
+        with mirrored(settings, places, manifest, phase) as mirrors:
             try:
                 yield Session(
                     settings,
                     places,
                     manifest,
-                    _design(settings, manifest, device),
-                    Runner(phase, ledger, engine, mirror, settings.training.cohort_width, say),
+                    design_of(settings, manifest, device),
+                    Runner(phase, ledger, engine, mirrors, settings.training.cohort_width, say),
                 )
             finally:
                 engine.close()
 
 
-def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
-    """Write tables as Parquet, all or none.
+def write_tables(
+    folder: Path, tables: dict[str, pd.DataFrame], files: Mapping[str, Path] | None = None
+) -> None:
+    """Write tables as Parquet, and copies of files beside them, all or none.
 
     Args:
         folder: Replaced.
         tables: By file name without suffix.
+        files: What to copy, by path in the folder.
     """
     with folder_aside(folder) as aside:
         for name, table in tables.items():
             table.to_parquet(aside / f"{name}.parquet", index=False)
+        for name, path in (files or {}).items():
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, aside / name)
 
 
-def _design(settings: Settings, manifest: Manifest, device: Device) -> Design:
+def design_of(settings: Settings, manifest: Manifest, device: Device) -> Design:
+    """What makes the races of a study."""
     return Design(
         settings=settings,
         data_digest=manifest.digest,
@@ -111,86 +129,3 @@ def _design(settings: Settings, manifest: Manifest, device: Device) -> Design:
 
 def _infeasible(task: Task, model: str, batch_size: int) -> str:
     return infeasible(model, task, batch_size)
-
-
-@contextmanager
-def _mirrored(settings: Settings, manifest: Manifest, phase: Phase) -> Generator[Mirror]:
-    """An open mirror that is closed with what became of the session.
-
-    Yields:
-        The mirror.
-
-    Raises:
-        KeyboardInterrupt: When the user stops the session.
-    """
-    mirror = _mirror(settings, manifest, phase)
-    status: Status = "FAILED"
-    try:
-        mirror.open()
-        yield mirror
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise
-    finally:
-        try:
-            mirror.close(status)
-        except TrackingError as problem:  # must not hide what ended the session
-            say(f"warning: {problem}")
-
-
-def _mirror(settings: Settings, manifest: Manifest, phase: Phase) -> Mirror:
-    if not settings.tracking.mlflow:
-        return NullMirror()
-    return MlflowMirror(
-        uri=tracking_uri(settings.tracking, os.environ),
-        experiment=settings.tracking.experiment,
-        dataset=manifest.dataset,
-        data_digest=manifest.digest,
-        phase=phase,
-        models=settings.models,
-        git_commit=_git_commit(),
-    )
-
-
-def _device(training: TrainingSettings) -> Device:
-    """The kind of device to train on; torch, which takes seconds to import, is asked last.
-
-    Raises:
-        ValueError: If params.yaml asks for a GPU that torch can't use.
-    """
-    if training.accelerator == "cpu":
-        return "cpu"
-    if training.accelerator == "auto" and not _has_nvidia_driver():
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if training.accelerator == "gpu":
-        raise ValueError(
-            "training.accelerator is gpu and torch finds none; install a driver that its CUDA "
-            "build supports, or write auto"
-        )
-    return "cpu"
-
-
-def _has_nvidia_driver() -> bool:
-    return any(Path(p).exists() for p in ("/dev/nvidiactl", "/dev/dxg"))
-
-
-def _workers(training: TrainingSettings, device: Device) -> int:
-    if training.workers != "auto":
-        return training.workers
-    if device == "cuda":
-        return 1
-    # Cores that this process may use, where the system can say.
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
-
-
-def _git_commit() -> str | None:
-    if not (git := shutil.which("git")):
-        return None
-    found = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else None

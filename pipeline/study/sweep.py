@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from pipeline.outcome import RaceResult
+from pipeline.race_tables import races_table
 from pipeline.studies import propose
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import cells_table, curves_table, trials_table
 
-__all__ = ["sweep"]
+__all__ = ["sweep", "sweep_results"]
 
 
 def sweep(opened: Session) -> None:
-    """Train the grid and the search rounds, and write the sweep's tables.
+    """Train the grid and the search rounds, and write the sweep's tables."""
+    results = sweep_results(opened)
+    write_tables(
+        opened.places.sweep,
+        {
+            "trials": trials_table(results),
+            "curves": curves_table(results),
+            "cells": cells_table(opened.design.cells(), results),
+            "races": races_table(results),
+        },
+    )
+
+
+def sweep_results(opened: Session) -> list[RaceResult]:
+    """Results of the grid and of the search rounds.
 
     Args:
         opened: The session.
+
+    Returns:
+        One result per race.
 
     Raises:
         ValueError: If no cell is feasible.
@@ -28,15 +46,7 @@ def sweep(opened: Session) -> None:
     found = _by_fingerprint(opened.runner.run(grid))
     for number in range(1, opened.settings.sweep.search.rounds + 1):
         found |= _by_fingerprint(_search(opened, list(found.values()), number))
-    results = list(found.values())
-    write_tables(
-        opened.places.sweep,
-        {
-            "trials": trials_table(results),
-            "curves": curves_table(results),
-            "cells": cells_table(opened.design.cells(), results),
-        },
-    )
+    return list(found.values())
 
 
 def _by_fingerprint(results: list[RaceResult]) -> dict[str, RaceResult]:

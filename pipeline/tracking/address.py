@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.home import home
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.settings import TrackingSettings
 
-__all__ = ["TrackingError", "redacted", "sqlite_file", "tracking_uri"]
+__all__ = ["TrackingError", "artifact_folder", "redacted", "sqlite_file", "tracking_uri"]
 
 VARIABLE: Final = "MLFLOW_TRACKING_URI"
 DEFAULT: Final = "sqlite:///mlflow.db"
@@ -41,7 +43,7 @@ class TrackingError(ValueError):
 
 
 def tracking_uri(settings: TrackingSettings, environment: Mapping[str, str]) -> str:
-    """Where the runs go: the setting, else MLFLOW_TRACKING_URI, else mlflow.db in this folder.
+    """Where the runs go: the setting, else MLFLOW_TRACKING_URI, else mlflow.db beside the ledger.
 
     A relative SQLite path is made absolute, so that it means one file whoever opens it.
 
@@ -61,7 +63,7 @@ def tracking_uri(settings: TrackingSettings, environment: Mapping[str, str]) -> 
     if problem := _problem(uri):
         raise TrackingError(uri, problem, key)
     if match := _SQLITE.match(uri):
-        path = Path.cwd() / match["path"]
+        path = home() / match["path"]
         return f"{match['dialect']}:///{path}{match['query'] or ''}"
     return uri
 
@@ -70,6 +72,17 @@ def sqlite_file(uri: str) -> Path | None:
     """The file of an SQLite URI; None for any other URI."""
     match = _SQLITE.match(uri)
     return Path(match["path"]) if match else None
+
+
+def artifact_folder(uri: str) -> Path | None:
+    """Where artifacts go: mlartifacts beside the SQLite file; None where a server decides.
+
+    A database of another kind says nothing of folders: for it, mlartifacts in this folder.
+    """
+    if uri.startswith(("http://", "https://", "databricks")):
+        return None
+    file = sqlite_file(uri)
+    return (file.parent if file else home()) / "mlartifacts"
 
 
 def redacted(uri: str) -> str:

@@ -1,117 +1,95 @@
-"""From a race's result to the MLflow runs that show it: pure functions, no mlflow."""
+"""From races to the MLflow runs that show them: pure functions, no mlflow."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
+from pipeline.tracking.runs import NAMESPACE, NOTE, Point, Run
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from pipeline.outcome import Curve, RaceResult, TrialResult
-    from pipeline.trial import Recipe, Trial
+    from pipeline.outcome import Curve, RaceResult, Row, TrialResult
+    from pipeline.tracking.runs import Data, Study
+    from pipeline.trial import Race, Recipe, Trial
 
-__all__ = ["NAMESPACE", "Phase", "Point", "Run", "Status", "Study", "parent_tags", "project"]
+__all__ = ["LONGEST", "begun", "parent_tags", "points", "project"]
 
-Phase = Literal["sweep", "confirm"]
-Status = Literal["FINISHED", "FAILED"]
-
-NAMESPACE: Final = "batchscope."
-NOTE: Final = "mlflow.note.content"  # what the MLflow UI shows as a run's description
 LONGEST: Final = 5000  # characters; MLflow cuts longer parameters silently and refuses longer tags
 
 
-@dataclass(frozen=True)
-class Study:
-    """What every run of a session has in common.
-
-    Attributes:
-        dataset: Name of the data set.
-        data_digest: Digest of the prepared data.
-        phase: The stage that trained the trials.
-        git_commit: Commit that the driver ran from; None outside a repository.
-    """
-
-    dataset: str
-    data_digest: str
-    phase: Phase
-    git_commit: str | None
-
-
-@dataclass(frozen=True)
-class Point:
-    """One finite value of a metric, at a number of optimiser steps."""
-
-    key: str
-    value: float
-    step: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """One trial as MLflow shows it: a child run.
-
-    Attributes:
-        fingerprint: Of the trial's race.
-        member: Index of the trial within its race.
-        model: Whose parent run it belongs to.
-        name: Shown in the list of runs.
-        started: Milliseconds since the epoch; the time of every metric too, so that writing
-            a point twice leaves one.
-        ended: Milliseconds since the epoch.
-        status: FAILED where the trial failed or ran out of memory.
-        parameters: Everything that the trial's numbers depend on, but data and code.
-        tags: What runs are found by.
-        points: The curve, and its summary.
-    """
-
-    fingerprint: str
-    member: int
-    model: str
-    name: str
-    started: int
-    ended: int
-    status: Status
-    parameters: dict[str, str]
-    tags: dict[str, str]
-    points: tuple[Point, ...]
-
-
 def project(result: RaceResult, study: Study) -> list[Run]:
-    """The runs of a race, one a trial, in the race's order."""
-    started = round(result.started_at * 1000)
+    """The runs of a race that has ended, one a trial, in the race's order."""
     return [
-        Run(
-            fingerprint=result.race.fingerprint,
-            member=member,
-            model=trial.model,
-            name=_name(trial),
-            started=started,
-            ended=started + round(result.seconds * 1000),
+        replace(
+            run,
+            ended=run.started + round(result.seconds * 1000),
             status="FINISHED" if trial_result.ended.measured else "FAILED",
-            parameters=_parameters(trial, result.race.recipe),
-            tags=_tags(result, member, study),
+            tags=run.tags | _ending(trial_result),
             points=(*_curve(trial_result.curve), *_summary(trial, trial_result)),
         )
-        for member, (trial, trial_result) in enumerate(
-            zip(result.race.trials, result.results, strict=True)
+        for run, trial, trial_result in zip(
+            begun(result.race, result.started_at, study),
+            result.race.trials,
+            result.results,
+            strict=True,
         )
     ]
 
 
-def parent_tags(model: str, study: Study) -> dict[str, str]:
+def begun(race: Race, started_at: float, study: Study) -> list[Run]:
+    """The runs of a race that trains, one a trial, in the race's order, without any metric.
+
+    Args:
+        race: As planned.
+        started_at: Seconds since the epoch, as its result will have it.
+        study: What every run has in common.
+
+    Returns:
+        The runs, all RUNNING.
+    """
+    return [
+        Run(
+            fingerprint=race.fingerprint,
+            member=member,
+            model=trial.model,
+            name=_name(trial),
+            started=round(started_at * 1000),
+            ended=None,
+            status="RUNNING",
+            parameters=_parameters(trial, race.recipe),
+            tags=_tags(race, member, study),
+            points=(),
+        )
+        for member, trial in enumerate(race.trials)
+    ]
+
+
+def points(rows: Sequence[Row]) -> list[Point]:
+    """Evaluations of one trial, as `project` has them in its curve."""
+    return [
+        Point(key, value, row.step)
+        for row in rows
+        for key, value in row._asdict().items()
+        if key != "step" and np.isfinite(value)
+    ]
+
+
+def parent_tags(model: str, data: Data) -> dict[str, str]:
     """Tags of the parent run of a model; they are the same in every session and phase."""
     note = (
-        f"All trials of `{model}` on `{study.dataset}`, one child run each: a batch size, a "
-        "learning rate and a replicate. A copy of the ledger, which is the original."
+        f"How finicky is `{model}` about batch size on `{data.name}`, and what should one set?\n\n"
+        "One child run a trial: a batch size, a learning rate and a replicate. A copy of the "
+        "ledger, which is the original. Key results follow when the report is written."
     )
     return {
         NAMESPACE + "role": "parent",
-        NAMESPACE + "dataset": study.dataset,
+        NAMESPACE + "dataset": data.name,
         NAMESPACE + "model": model,
-        NAMESPACE + "data_digest": study.data_digest,
+        NAMESPACE + "data_digest": data.digest,
         NOTE: note,
     }
 
@@ -129,30 +107,35 @@ def _parameters(trial: Trial, recipe: Recipe) -> dict[str, str]:
     return {key: _text(value) for key, value in {**vars(trial), **vars(recipe)}.items()}
 
 
-def _tags(result: RaceResult, member: int, study: Study) -> dict[str, str]:
-    trial, trial_result = result.race.trials[member], result.results[member]
+def _tags(race: Race, member: int, study: Study) -> dict[str, str]:
+    trial = race.trials[member]
     values = {
         "role": "trial",
-        "dataset": study.dataset,
-        "data_digest": study.data_digest,
+        "dataset": study.data.name,
+        "data_digest": study.data.digest,
         "model": trial.model,
         "batch_size": trial.batch_size,
         "learning_rate": _rate(trial),
         "replicate": trial.replicate,
         "phase": study.phase,
-        "origin": result.race.origin,
-        "ended": trial_result.ended.value,
-        "fingerprint": result.race.fingerprint,
+        "origin": race.origin,
+        "fingerprint": race.fingerprint,
         "member": member,
-        "members": len(result.race.trials),
+        "members": len(race.trials),
         "git_commit": study.git_commit or "unknown",
     }
     tags = {NAMESPACE + key: _text(value) for key, value in values.items()}
     tags |= {"mlflow.source.name": study.phase, "mlflow.source.type": "LOCAL"}
     if study.git_commit:
         tags["mlflow.source.git.commit"] = study.git_commit
-    if trial_result.message:
-        tags[NOTE] = f"```text\n{_shortened(trial_result.message)}\n```"
+    return tags
+
+
+def _ending(result: TrialResult) -> dict[str, str]:
+    """The tags that a trial gets when it has ended."""
+    tags = {NAMESPACE + "ended": result.ended.value}
+    if result.message:
+        tags[NOTE] = f"```text\n{_shortened(result.message)}\n```"
     return tags
 
 

@@ -17,7 +17,7 @@ from tests.models.test_convolution import assert_same
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(cases(transposed=True), st.sampled_from(BACKENDS))
 def test_layer_equals_torchs_forward_and_backward(case: Case, backend: Backend) -> None:
     """The notes: fractional strides are possible when you pad between pixels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["BAD_VALUES"]
 
 # What is edited, what it becomes, and what the one line of the refusal says after its number. The
-# number must be that of the last line of the edit.
+# number must be that of the last line of the edit; ABOVE stands for the number before it.
 BAD_VALUES = {
     "dataset unknown": (
         "dataset: digits ",
@@ -16,6 +16,52 @@ BAD_VALUES = {
         "dataset: digits ",
         "dataset: 64 ",
         "data.dataset is 64: it must be text; put it in quotes",
+    ),
+    "source beside data that need none": (
+        "source: null ",
+        "source: /data ",
+        "data.source is /data: digits comes with an installed library; write null",
+    ),
+    "source of no kind that is known": (
+        "source: null ",
+        "source: [/data, 's3://bucket/x'] ",
+        "data.source[1] is 's3://bucket/x': s3 is not supported; name a folder, or an http or",
+    ),
+    "source with a password": (
+        "source: null ",
+        "source: https://me:secret@example.org/x ",
+        "data.source is https://me:secret@example.org/x: it holds a user name",
+    ),
+    "source without a server": (
+        "source: null ",
+        "source: 'https:///x' ",
+        "data.source is 'https:///x': it is a web address without a server; correct it",
+    ),
+    "source twice": (
+        "source: null ",
+        "source: [/data, /data] ",
+        "data.source[1] is /data: source holds /data twice; remove one",
+    ),
+    "source a number": (
+        "source: null ",
+        "source: [3] ",
+        "data.source is [3]: it must be a folder or a web address (http or https) or a list",
+    ),
+    "no source for images of one's own": (
+        "dataset: digits            # name of a registered data set (`batchscope datasets` lists "
+        "them)\n  source: null ",
+        "dataset: folder\n  source: null ",
+        "data.source is null: the data set folder has no home; name a directory with one per class",
+    ),
+    "more examples than there are": (
+        "examples: all ",
+        "examples: 1798 ",
+        "data.examples is 1798: digits has 1,797 examples; write all, or fewer",
+    ),
+    "no examples": (
+        "examples: all ",
+        "examples: 0 ",
+        "data.examples is 0: it must be a whole number at least 1 or all; write all, for example",
     ),
     "seed negative": (
         "split_seed: 0 ",
@@ -173,10 +219,10 @@ BAD_VALUES = {
         "training.workers is {cpu: 2}: it must be a whole number at least 1 or auto; write auto",
     ),
     "reference not swept": (
-        "reference_batch_size: 64 ",
+        "reference_batch_size: middle ",
         "reference_batch_size: 32 ",
         "confirm.reference_batch_size is 32: sweep.batch_sizes lacks it; choose one of 1, 4, 16, "
-        "64, 256, full",
+        "64, 256, full, or write middle",
     ),
     "rules without tuned": (
         "rules: [tuned, constant, linear, sqrt]",
@@ -212,6 +258,6 @@ BAD_VALUES = {
     "key twice": (
         "nesterov: false ",
         "nesterov: false\n  nesterov: false ",
-        "training.nesterov is there already, on line 34; remove one of the two",
+        "training.nesterov is there already, on line ABOVE; remove one of the two",
     ),
 }

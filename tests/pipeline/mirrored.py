@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.outcome import Curve, Ended, RaceResult, TrialResult
 from pipeline.tracking import MlflowMirror
+from pipeline.tracking.runs import Data
 from pipeline.trial import Race, Recipe, Trial
 
 RECIPE = Recipe(
@@ -64,13 +65,12 @@ def race_result(
 def mirror(uri: str, **changes: Any) -> MlflowMirror:
     arguments: dict[str, Any] = {
         "experiment": "batchscope",
-        "dataset": "digits",
-        "data_digest": "d1",
         "phase": "sweep",
         "models": ("conv", "mlp"),
         "git_commit": "abc123",
     }
-    return MlflowMirror(uri=uri, **(arguments | changes))
+    data = Data(changes.pop("dataset", "digits"), changes.pop("data_digest", "d1"))
+    return MlflowMirror(uri=uri, data=data, **(arguments | changes))
 
 
 def opened(uri: str, **changes: Any) -> MlflowMirror:

@@ -32,6 +32,11 @@ def test_numbers_stay() -> None:
     assert resolved_reference(settings, 1347) == 64
 
 
+@pytest.mark.parametrize(("sizes", "middle"), [([64], 64), ([8, 64], 64), ([1, "full", 8], 8)])
+def test_middle_is_the_middle_one_or_the_larger_of_two(sizes: list[int | str], middle: int) -> None:
+    assert resolved_reference(_settings(sizes, "middle"), 1347) == middle
+
+
 def test_the_training_split_twice_is_refused() -> None:
     with pytest.raises(ValueError, match=r"full is 1347 too, the training split; remove one"):
         resolved_batch_sizes(_settings([1347, "full"], "full"), 1347)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from pipeline.study import guard
-from pipeline.study.guard import locked
+from pipeline.study.guard import Holder, holder, locked
 from tests.pipeline.conftest import ROOT
 
 STAGE = """
@@ -124,4 +124,7 @@ def test_a_second_stage_is_refused_while_the_first_is_at_work(
     process.kill()
     process.communicate()
     with locked(tmp_path / "ledger"):
-        assert (tmp_path / "ledger" / ".lock").read_text() == str(os.getpid())
+        assert (tmp_path / "ledger" / ".lock").read_text() == f"{os.getpid()} dvc"
+        assert holder(tmp_path / "ledger") == Holder(os.getpid(), "dvc")
+    assert holder(tmp_path / "ledger") is None
+    assert holder(tmp_path / "nowhere") is None

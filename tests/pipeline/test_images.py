@@ -20,7 +20,14 @@ from pipeline.settings import DataSettings
 from pipeline.stages import download, prepare
 
 ROOT = Path(__file__).parents[2]
-DATA = DataSettings(dataset="digits", split_seed=0, validation_fraction=0.125, test_fraction=0.125)
+DATA = DataSettings(
+    dataset="digits",
+    source=None,
+    examples="all",
+    split_seed=0,
+    validation_fraction=0.125,
+    test_fraction=0.125,
+)
 
 
 def _data(**changes: object) -> DataSettings:
@@ -120,10 +127,11 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     [
         (_data(split_seed=1), _small()),
         (_data(validation_fraction=0.25), _small()),
+        (_data(examples=36), _small()),
         (_data(dataset="other"), _small()),
         (DATA, _small(seed=1)),
     ],
-    ids=["seed", "fraction", "name", "images"],
+    ids=["seed", "fraction", "subset", "name", "images"],
 )
 def test_whatever_changes_the_data_changes_the_digest(
     tmp_path: Path, data: DataSettings, raw: RawData
@@ -134,6 +142,30 @@ def test_whatever_changes_the_data_changes_the_digest(
         folder.mkdir()
         digests.append(write_prepared(folder, *made_from).digest)
     assert digests[0] != digests[1]
+
+
+def test_where_data_comes_from_does_not_change_the_digest(tmp_path: Path) -> None:
+    digests = set()
+    for number, source in enumerate([None, "/data", ("https://example.org/a", "/data")]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        digests.add(write_prepared(folder, _data(source=source), _small()).digest)
+    assert len(digests) == 1
+
+
+def test_a_subset_is_drawn_before_the_split(tmp_path: Path) -> None:
+    raw = _small()
+    raw.images[:, 1, 0, 0] = np.arange(40)  # which example it is
+    manifest = write_prepared(tmp_path, _data(examples=24), raw)
+    sizes = (manifest.train_examples, manifest.validation_examples, manifest.test_examples)
+    assert sizes == (18, 3, 3)
+    prepared = load_prepared(tmp_path)
+    splits = (prepared.train, prepared.validation, prepared.test)
+    labels = np.concatenate([split.labels for split in splits])
+    drawn = np.concatenate([split.images[:, 1, 0, 0] for split in splits])
+    assert np.bincount(labels).tolist() == [6, 6, 6, 6]
+    assert len(set(drawn.tolist())) == 24
+    assert np.array_equal(labels, raw.labels[drawn])
 
 
 def test_the_stage_replaces_what_an_earlier_one_wrote(

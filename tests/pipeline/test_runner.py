@@ -22,6 +22,7 @@ from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.tables import cells_table, curves_table, trials_table
 from pipeline.tracking import MlflowMirror, NullMirror, TrackingError
+from pipeline.tracking.runs import Data
 from pipeline.trial import CohortPlan
 
 BATCH_NORM = "tests.pipeline.networks:batch_norm"
@@ -80,11 +81,11 @@ def ledger(tmp_path: Path) -> Ledger:
 
 def session(ledger: Ledger, engine: Counting, uri: str, design: Design) -> list[RaceResult]:
     mirror = MlflowMirror(
-        uri=uri, experiment="batchscope", dataset="digits", data_digest=design.data_digest,
+        uri=uri, experiment="batchscope", data=Data("digits", design.data_digest),
         phase="sweep", models=design.settings.models, git_commit=None,
     )  # fmt: skip
     mirror.open()
-    runner = Runner("sweep", ledger, engine, mirror, 36, lambda _: None)
+    runner = Runner("sweep", ledger, engine, (mirror,), 36, lambda _: None)
     try:
         results = runner.run(design.grid())
     except KeyboardInterrupt:
@@ -223,13 +224,13 @@ def test_failures_are_told_kept_and_tried_again(
     )
     said: list[str] = []
     mirror = MlflowMirror(
-        uri=uri, experiment="batchscope", dataset="digits", data_digest="d", phase="sweep",
+        uri=uri, experiment="batchscope", data=Data("digits", "d"), phase="sweep",
         models=(faulty,), git_commit=None,
     )  # fmt: skip
     mirror.open()
     engine = Counting(prepared)
     for _ in range(2):
-        results = Runner("sweep", ledger, engine, mirror, 36, said.append).run(broken.grid())
+        results = Runner("sweep", ledger, engine, (mirror,), 36, said.append).run(broken.grid())
         assert {t.ended for r in results for t in r.results} == {Ended.FAILED}
     mirror.close("FINISHED")
     assert engine.trained == {(faulty, 64): 12}
@@ -264,9 +265,28 @@ def test_training_goes_on_when_mlflow_is_lost_and_gives_the_same_numbers(
 
     said: list[str] = []
     engine = Counting(prepared)
-    results = Runner("sweep", ledger, engine, Lost(), 36, said.append).run(design.grid())
+    results = Runner("sweep", ledger, engine, (Lost(),), 36, said.append).run(design.grid())
     assert sum(engine.trained.values()) == sum(len(r.results) for r in results) == 18
     assert any(line.startswith("warning: tracking.uri is 'http://127.0.0.1:9'") for line in said)
     tracked = session(Ledger(tmp_path / "other", pytest.fail), Counting(prepared), uri, design)
     for table in (trials_table, curves_table):
         pd.testing.assert_frame_equal(table(results), table(tracked), check_exact=True)
+
+
+def test_a_race_whose_weights_are_missing_is_trained_again(
+    design: Design, ledger: Ledger, prepared: Prepared
+) -> None:
+    races = [race for race in design.grid() if race.cell.model == "mlp"]
+    wanted = frozenset({races[0].fingerprint})
+    engine = Counting(prepared)
+    runner = Runner("confirm", ledger, engine, (), 36, lambda _: None)
+    bare = runner.run(races)
+    assert not ledger.weights_file(races[0].fingerprint).exists()
+    engine.trained.clear()
+    kept = runner.run(races, wanted)
+    assert sum(engine.trained.values()) == len(races[0].trials)
+    assert ledger.weights_file(races[0].fingerprint).exists()
+    pd.testing.assert_frame_equal(curves_table(bare), curves_table(kept), check_exact=True)
+    engine.trained.clear()
+    runner.run(races, wanted)
+    assert not engine.trained

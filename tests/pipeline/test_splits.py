@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.splits import SplitSizes, split_sizes, stratified_split
+from pipeline.splits import SplitSizes, split_sizes, stratified_split, stratified_subset
 
 FRACTION = st.floats(0.01, 0.49)
 
@@ -79,3 +79,46 @@ def test_a_class_that_training_lacks_is_refused() -> None:
     labels = np.array([0] * 9 + [1], dtype=np.int64)
     with pytest.raises(ValueError, match=r"class 1 has too few examples"):
         stratified_split(labels, SplitSizes(1, 5, 4), 0)
+
+
+@given(
+    counts=st.lists(st.integers(1, 60), min_size=1, max_size=8),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_subsets_have_the_size_asked_for_and_are_stratified(
+    counts: list[int], share: float, seed: int
+) -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    examples = max(1, round(share * len(labels)))
+    try:
+        drawn = stratified_subset(labels, examples, seed)
+    except ValueError:
+        assert examples < len(labels)
+        return
+    assert len(drawn) == examples
+    assert np.all(np.diff(drawn) > 0)
+    held = np.bincount(labels[drawn], minlength=len(counts))
+    assert np.all(held >= 1)
+    assert np.all(np.abs(held - np.array(counts) * examples / len(labels)) < 1)
+
+
+def test_every_member_of_a_class_can_be_drawn() -> None:
+    labels = np.zeros(8, dtype=np.int64)
+    drawn = np.concatenate([stratified_subset(labels, 2, seed) for seed in range(200)])
+    # 200 draws with chance 1/4: mean 50, deviation 6.1; fixed seeds, so this never flickers
+    assert np.all(np.abs(np.bincount(drawn, minlength=8) - 50) < 5 * 6.1)
+
+
+def test_a_seed_means_the_same_subset_for_ever() -> None:
+    drawn = stratified_subset(np.arange(100, dtype=np.int64) % 3, 30, 7)
+    digest = hashlib.sha256(drawn.astype("<i8").tobytes()).hexdigest()
+    assert digest == "644b4a0e3a3ad819a5ca55f1551feaf8caf6473f622f046b007234b185f26617"
+
+
+def test_subsets_that_cannot_be_drawn_are_refused() -> None:
+    labels = np.array([0] * 9 + [1], dtype=np.int64)
+    with pytest.raises(ValueError, match=r"data.examples is 11, and there are 10; write all"):
+        stratified_subset(labels, 11, 0)
+    with pytest.raises(ValueError, match=r"leaves class 1 without an example; draw more"):
+        stratified_subset(labels, 2, 0)

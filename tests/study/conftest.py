@@ -33,6 +33,13 @@ class Clone:
         subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
         self.set(TINY)
 
+    @classmethod
+    def at(cls, folder: Path) -> Clone:
+        """A checkout that is there already."""
+        clone = cls.__new__(cls)
+        clone.folder = folder
+        return clone
+
     @property
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

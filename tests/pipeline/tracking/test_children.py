@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from pipeline.outcome import Ended
-from pipeline.tracking.projection import Study, project
+from pipeline.tracking.projection import project
+from pipeline.tracking.runs import Data, Study
 from tests.pipeline.mirrored import history, keys, opened, race_result, runs
 
-STUDY = Study("digits", "d1", "sweep", "abc123")
+STUDY = Study(Data("digits", "d1"), "sweep", "abc123")
 
 
 class TestChildren:

@@ -108,7 +108,10 @@ class TestParents:
         opened(uri, models=("conv",))
         (parent,) = runs(uri, "parent")
         assert parent.info.run_name == "conv · digits"
-        assert "All trials of `conv` on `digits`" in parent.data.tags["mlflow.note.content"]
+        assert (
+            "How finicky is `conv` about batch size on `digits`"
+            in parent.data.tags["mlflow.note.content"]
+        )
         (data,) = [entry.dataset for entry in parent.inputs.dataset_inputs]
         assert (data.name, data.digest) == ("digits", "d1")
 

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.outcome import Ended, RaceResult, TrialResult
-from pipeline.tracking.projection import LONGEST, Study, project
+from pipeline.tracking.projection import LONGEST, project
+from pipeline.tracking.runs import Data, Study
 from pipeline.trial import Race, Trial
 from tests.pipeline.mirrored import RECIPE, curve, race_result
 
-STUDY = Study("digits", "d1", "sweep", "abc123")
+STUDY = Study(Data("digits", "d1"), "sweep", "abc123")
 
 
 class TestProjection:
@@ -81,7 +82,7 @@ class TestProjection:
         assert run.points == ()
 
     def test_outside_a_repository_the_commit_is_unknown(self) -> None:
-        run, *_ = project(race_result(), Study("digits", "d1", "sweep", None))
+        run, *_ = project(race_result(), Study(Data("digits", "d1"), "sweep", None))
         assert run.tags["batchscope.git_commit"] == "unknown"
         assert "mlflow.source.git.commit" not in run.tags
 

@@ -46,7 +46,7 @@ writer.close("FINISHED")
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("pipeline.tracking.store.write_aside", interrupt)
+            patch.setattr("pipeline.tracking.connection.write_aside", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 mirror(f"sqlite:///{tmp_path}/mlflow.db").open()
         assert list(tmp_path.iterdir()) == []

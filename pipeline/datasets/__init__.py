@@ -6,11 +6,19 @@ import difflib
 from typing import Final
 
 from pipeline.dataset_specification import DatasetSpecification, RawData
-from pipeline.digits import DIGITS
+from pipeline.datasets.cifar import CIFAR10, CIFAR100
+from pipeline.datasets.digits import DIGITS
+from pipeline.datasets.folder import FOLDER
+from pipeline.datasets.mnist import FASHION_MNIST, KMNIST, MNIST
+from pipeline.datasets.svhn import SVHN
 
 __all__ = ["DatasetSpecification", "RawData", "names", "specification"]
 
-_REGISTERED: Final = {known.name: known for known in (DIGITS,)}
+_PUBLISHED: Final = (MNIST, FASHION_MNIST, KMNIST, CIFAR10, CIFAR100, SVHN)
+_REGISTERED: Final = {
+    known.name: known
+    for known in (DIGITS, FOLDER, *(published.specification() for published in _PUBLISHED))
+}
 
 
 def names() -> tuple[str, ...]:

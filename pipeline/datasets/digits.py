@@ -6,13 +6,17 @@ import gzip
 import hashlib
 import importlib.util
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from models.shape import Task
 from pipeline.aside import write_aside
 from pipeline.dataset_specification import DatasetSpecification, RawData
+from pipeline.datasets.raw_manifest import REMEDY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["DIGITS"]
 
@@ -21,7 +25,8 @@ _SHA256: Final = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa
 _SIDE: Final = 8  # pixels
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, places: Sequence[str] = ()) -> None:
+    del places  # it comes with scikit-learn
     target = folder / _FILE
     if target.is_file() and _intact(target.read_bytes()):
         return
@@ -42,12 +47,11 @@ def _fetch(folder: Path) -> None:
 
 def _read(folder: Path) -> RawData:
     path = folder / _FILE
-    remedy = "run the download stage again (dvc repro --force download)"
     if not path.is_file():
-        raise ValueError(f"{path} is missing; {remedy}")
+        raise ValueError(f"{path} is missing; {REMEDY}")
     content = path.read_bytes()
     if not _intact(content):
-        raise ValueError(f"{path} was changed or cut short (its SHA-256 differs); {remedy}")
+        raise ValueError(f"{path} was changed or cut short (its SHA-256 differs); {REMEDY}")
     lines = gzip.decompress(content).decode("ascii").split()
     table = np.array([line.split(",") for line in lines]).astype(np.int64)
     pixels, labels = table[:, :-1], table[:, -1]
@@ -75,6 +79,7 @@ DIGITS: Final = DatasetSpecification(
         "E. Alpaydin and C. Kaynak (1998). Optical Recognition of Handwritten Digits (test part). "
         "UCI Machine Learning Repository. https://doi.org/10.24432/C50P49"
     ),
+    origin="bundled",
     fetch=_fetch,
     read=_read,
 )

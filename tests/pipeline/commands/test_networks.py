@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,13 +12,15 @@ import pytest
 
 from models.registry import names
 from pipeline.cli import main
+from tests import json_shapes
 
-PARAMS = Path(__file__).parents[2] / "params.yaml"
+PARAMS = Path(__file__).parents[3] / "params.yaml"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Exit status of the command line."""
     monkeypatch.setattr(sys, "argv", ["batchscope", *arguments])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # the tests' own handlers stay
     with pytest.raises(SystemExit) as ended:
         main()
     return int(ended.value.code or 0)
@@ -31,7 +34,10 @@ def test_models_lists_every_network_and_the_studys_own(
         PARAMS.read_text().replace("models: [", "models: ['tests.pipeline.networks:dropout', ")
     )
     assert run(monkeypatch, "models", "--params", str(params), "--json") == 0
-    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    document = json.loads(capsys.readouterr().out)
+    shape = json_shapes.shape(document)
+    assert json_shapes.agrees(shape, json_shapes.frozen("batchscope models"))
+    rows = {row["name"]: row for row in document["networks"]}
     assert set(rows) == {*names(), "tests.pipeline.networks:dropout"}
     assert rows["mlp"]["parameters"] == 64 * 64 + 64 + 640 + 10
     assert rows["resnet8"]["couples_examples"] is True
@@ -47,7 +53,10 @@ def test_describe_shows_sizes_costs_and_savings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "describe", "conv", "--image", "1x28x28", "--json") == 0
-    layers = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)
+    shape = json_shapes.shape(document)
+    assert json_shapes.agrees(shape, json_shapes.frozen("batchscope describe"))
+    layers = document["layers"]
     first = layers[0]
     assert first["output"] == [8, 28, 28]
     assert (first["kernel"], first["stride"], first["padding"]) == ([3, 3], [1, 1], [1, 1, 1, 1])

@@ -1,0 +1,1 @@
+"""`batchscope study`: run studies without DVC, and look at how far they are."""

@@ -1,0 +1,146 @@
+"""Options that change settings: what each stands for in params.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.settings_document import Override
+    from pipeline.study.catalogue import Entry
+
+__all__ = [
+    "BatchSizes",
+    "Changes",
+    "Design",
+    "Goals",
+    "LearningRates",
+    "Models",
+    "Name",
+    "Params",
+    "Points",
+    "Replicates",
+    "Search",
+    "Sets",
+    "Storage",
+    "Workers",
+    "box",
+    "chosen",
+    "listed",
+    "overrides",
+]
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="Network; give it again for more.", show_default=False),
+]
+BatchSizes = Annotated[
+    str | None, typer.Option(metavar="N,N,...", help="Examples per step; `full` is the split.")
+]
+LearningRates = Annotated[str | None, typer.Option(metavar="LOW..HIGH", help="The box searched.")]
+Points = Annotated[int | None, typer.Option(help="Learning rates per cell and replicate.")]
+Replicates = Annotated[int | None, typer.Option(help="Repetitions of the sweep.")]
+Goals = Annotated[
+    list[float] | None,
+    typer.Option("--goal", help="Level to reach; give it again for more.", show_default=False),
+]
+Design = Annotated[str | None, typer.Option(metavar="grid|sobol|random", help="The first points.")]
+Search = Annotated[
+    str | None,
+    typer.Option(metavar="gp|tpe|cmaes|random|none", help="Optuna sampler after the grid."),
+]
+Workers = Annotated[str | None, typer.Option(metavar="N|auto", help="Worker processes.")]
+Storage = Annotated[str | None, typer.Option(metavar="URL", help="Optuna storage to mirror to.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Any other setting, dotted.", show_default=False
+    ),
+]
+Params = Annotated[Path, typer.Option(help="Settings to begin with.")]
+Name = Annotated[str | None, typer.Option(help="Of the study; made from its settings if absent.")]
+
+Changes = dict[str, tuple[str, str | None]]  # option and YAML text, or None, by dotted key
+
+
+def overrides(changes: Changes, sets: list[str] | None) -> list[Override]:
+    """Changes to settings from options.
+
+    Args:
+        changes: Option and YAML text by dotted key; those whose text is None were not given.
+        sets: ``key=value`` pairs of ``--set``.
+
+    Returns:
+        Overrides, those of ``--set`` last.
+
+    Raises:
+        ValueError: If a pair of ``--set`` has no key or value.
+    """
+    from pipeline.settings_document import Override
+
+    made = [
+        Override(tuple(key.split(".")), text, option)
+        for key, (option, text) in changes.items()
+        if text is not None
+    ]
+    for pair in sets or []:
+        key, equals, text = pair.partition("=")
+        if not (key.strip() and equals and text.strip()):
+            raise ValueError(f"--set is {pair!r}: write key=value, such as sweep.race=off")
+        made.append(Override(tuple(key.strip().split(".")), text, f"--set {pair}"))
+    return made
+
+
+def chosen(name: str | None, params: Path, changes: list[Override]) -> Entry:
+    """The study that name and options mean; nothing is written.
+
+    A name without any change is the study as it was last run; with changes, or of a new name, its
+    settings are those of the file with the changes.
+
+    Args:
+        name: Given or not.
+        params: The settings file.
+        changes: Of the command line.
+
+    Returns:
+        The study.
+    """
+    from pipeline.settings_file import load_settings
+    from pipeline.study.catalogue import default_name, entry, known, new_entry
+
+    if name and not changes and known(name):
+        return entry(name)
+    settings = load_settings(params, changes)
+    return new_entry(name or default_name(params, load_settings(params), settings), settings)
+
+
+def box(option: str, text: str | None) -> tuple[str | None, str | None]:
+    """The two ends of ``LOW..HIGH``, or nothing where it was not given.
+
+    Args:
+        option: That it was given with.
+        text: What was given.
+
+    Returns:
+        Low and high as written.
+
+    Raises:
+        ValueError: If there are not two ends.
+    """
+    if text is None:
+        return None, None
+    low, dots, high = text.partition("..")
+    if not (low and dots and high):
+        raise ValueError(f"{option} is {text!r}: write LOW..HIGH, such as 0.003..10")
+    return low, high
+
+
+def listed(values: Sequence[object] | str | None) -> str | None:
+    """A YAML list of values, or of what commas separate; None where nothing was given."""
+    if not values:
+        return None
+    return f"[{values if isinstance(values, str) else ', '.join(map(str, values))}]"

@@ -1,0 +1,1 @@
+"""What could keep a study from running here, or make its numbers differ: a check a function."""

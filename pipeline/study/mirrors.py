@@ -1,0 +1,84 @@
+"""The mirrors of a study: where its trials are shown, besides the ledger."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from pipeline.images import Manifest
+from pipeline.settings import Settings
+from pipeline.study.guard import say
+from pipeline.study.places import Places
+from pipeline.tracking import Mirror, MlflowMirror, TrackingError, tracking_uri
+from pipeline.tracking.mirror import SessionStatus
+from pipeline.tracking.runs import Data, Phase
+
+__all__ = ["mirrored"]
+
+
+@contextmanager
+def mirrored(
+    settings: Settings, places: Places, manifest: Manifest, phase: Phase
+) -> Generator[tuple[Mirror, ...]]:
+    """Open mirrors that are closed with what became of the session.
+
+    Args:
+        settings: Say which there are.
+        places: Where the study's files are.
+        manifest: Of the prepared data.
+        phase: The stage that trains, or trained.
+
+    Yields:
+        The mirrors.
+
+    Raises:
+        KeyboardInterrupt: When the user stops the session.
+    """
+    mirrors = _mirrors(settings, places, manifest, phase)
+    status: SessionStatus = "FAILED"
+    try:
+        for mirror in mirrors:
+            mirror.open()
+        yield mirrors
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        for mirror in mirrors:
+            try:
+                mirror.close(status)
+            except TrackingError as problem:  # must not hide what ended the session
+                say(f"warning: {problem}")
+
+
+def _mirrors(
+    settings: Settings, places: Places, manifest: Manifest, phase: Phase
+) -> tuple[Mirror, ...]:
+    if not settings.tracking.mlflow:
+        return ()
+    mlflow = MlflowMirror(
+        uri=tracking_uri(settings.tracking, os.environ),
+        experiment=settings.tracking.experiment,
+        data=_data(manifest, places),
+        phase=phase,
+        models=settings.models,
+        git_commit=_git_commit(),
+    )
+    return (mlflow,)
+
+
+def _data(manifest: Manifest, places: Places) -> Data:
+    sizes = ("train_examples", "validation_examples", "test_examples")
+    profile = {name: getattr(manifest, name) for name in sizes} | vars(manifest.task)
+    return Data(manifest.dataset, manifest.digest, places.prepared.as_posix(), profile)
+
+
+def _git_commit() -> str | None:
+    if not (git := shutil.which("git")):
+        return None
+    found = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else None

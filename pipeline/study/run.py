@@ -1,0 +1,36 @@
+"""Run a whole study without DVC: the same verbs as its stages, one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.study.analyse import analyse
+from pipeline.study.confirm import confirm
+from pipeline.study.preparation import ensure_prepared
+from pipeline.study.publish import publish
+from pipeline.study.report import report
+from pipeline.study.session import session
+from pipeline.study.sweep import sweep
+
+if TYPE_CHECKING:
+    from pipeline.study.catalogue import Entry
+
+__all__ = ["run"]
+
+
+def run(found: Entry) -> None:
+    """Prepare the data, train what the ledger lacks, estimate, and write the report.
+
+    Args:
+        found: The study; its files appear whole or not at all, and a run that was stopped goes on
+            where it was.
+    """
+    settings, places = found.settings, found.places
+    ensure_prepared(settings.data)
+    with session("sweep", settings, places) as opened:
+        sweep(opened)
+    with session("confirm", settings, places) as opened:
+        confirm(opened)
+    analyse(settings, places)
+    report(settings, places)
+    publish(settings, places)

@@ -1,0 +1,158 @@
+"""How far a study is: the same walk that trains it, over what the ledger holds. Nothing trains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.batch_sizes import resolved_reference
+from pipeline.ledger import Ledger
+from pipeline.manifest import read_manifest
+from pipeline.study.confirm import tuned_cells
+from pipeline.study.guard import holder
+from pipeline.study.places import ledger_folder
+from pipeline.study.session import Session, design_of, device_of
+from pipeline.study.sweep import sweep_results
+from pipeline.tables import curves_table, trials_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.design import Design
+    from pipeline.outcome import RaceResult
+    from pipeline.study.catalogue import Entry
+    from pipeline.trial import Race
+
+__all__ = ["Phase", "State", "Survey", "survey"]
+
+State = Literal["running", "finished", "trained", "interrupted", "not started", "not prepared"]
+
+
+@dataclass
+class Phase:
+    """What of a phase's plan is in the ledger.
+
+    Attributes:
+        races: Planned so far: a search round is planned once the one before has been trained.
+        results: Of those in the ledger, failed ones included.
+        complete: Whether all of the phase has been trained.
+    """
+
+    races: list[Race] = field(default_factory=list["Race"])
+    results: list[RaceResult] = field(default_factory=list["RaceResult"])
+    complete: bool = False
+
+    @property
+    def planned(self) -> int:
+        """Trials planned so far."""
+        return sum(len(race.trials) for race in self.races)
+
+    @property
+    def done(self) -> int:
+        """Trials of races that need not run again."""
+        return sum(len(result.results) for result in self.results if result.final)
+
+    @property
+    def missing(self) -> list[Race]:
+        """Races to be trained, of those planned so far."""
+        final = {result.race.fingerprint for result in self.results if result.final}
+        return [race for race in self.races if race.fingerprint not in final]
+
+    @property
+    def ended(self) -> Counter[str]:
+        """Trials by how they ended."""
+        return Counter(str(trial.ended) for r in self.results for trial in r.results)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How far a study is.
+
+    Attributes:
+        state: ``running``: a process trains it; ``finished``: all is trained, and the report is
+            there; ``trained``: only analysis is missing; ``interrupted``: some trials are missing;
+            ``not started``: all are; ``not prepared``: its data are not there yet.
+        process: That trains it, or None.
+        sweep: The sweep.
+        confirm: The confirmation, empty while the sweep is incomplete.
+        design: Makes the study's races; None while its data are not prepared.
+    """
+
+    state: State
+    process: int | None
+    sweep: Phase
+    confirm: Phase
+    design: Design | None = None
+
+
+class _Incomplete(Exception):  # noqa: N818 (it tells of a state, not of an error)
+    """A race is not in the ledger."""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Takes a runner's place, and gives what the ledger has.
+
+    Attributes:
+        ledger: Where results are.
+        phase: Told what was asked for, and what was found.
+    """
+
+    ledger: Ledger
+    phase: Phase
+
+    def run(self, races: Sequence[Race], keep: frozenset[str] = frozenset()) -> list[RaceResult]:
+        """Results of races.
+
+        Raises:
+            _Incomplete: If one is missing, or is to be run again.
+        """
+        del keep  # weights that are wanted late cost one race a cell
+        plan = list({race.fingerprint: race for race in races}.values())
+        found = [(race, self.ledger.read(race.fingerprint)) for race in plan]
+        results = [replace(result, race=race) for race, result in found if result is not None]
+        self.phase.races += plan
+        self.phase.results += results
+        if len(results) < len(plan) or not all(result.final for result in results):
+            raise _Incomplete
+        return results
+
+
+def survey(found: Entry, warn: Callable[[str], None]) -> Survey:
+    """How far a study is, by the ledger.
+
+    Args:
+        found: The study.
+        warn: Told about files of the ledger that can't be read.
+
+    Returns:
+        What has been trained, and what is missing.
+    """
+    now = holder(ledger_folder())
+    process = now.process if now and now.study == found.name else None
+    if not found.places.prepared.exists():
+        return Survey("not prepared", process, Phase(), Phase())
+    manifest = read_manifest(found.places.prepared)
+    design = design_of(found.settings, manifest, device_of(found.settings.training))
+    ledger, sweep, confirm = Ledger(ledger_folder(), warn), Phase(), Phase()
+    opened = Session(found.settings, found.places, manifest, design, _Reading(ledger, sweep))
+    try:
+        results = sweep_results(opened)
+        sweep.complete = True
+        tuned = tuned_cells(found.settings, trials_table(results), curves_table(results))
+        reference = resolved_reference(found.settings, manifest.train_examples)
+        assignments = design.confirm(tuned, reference)
+        _Reading(ledger, confirm).run([assignment.race for assignment in assignments])
+        confirm.complete = True
+    except _Incomplete:
+        pass
+    state = "running" if process else _state(found, sweep, confirm)
+    return Survey(state, process, sweep, confirm, design)
+
+
+def _state(found: Entry, sweep: Phase, confirm: Phase) -> State:
+    if confirm.complete:
+        return "finished" if (found.places.report / "index.html").exists() else "trained"
+    return "interrupted" if sweep.done or confirm.done else "not started"

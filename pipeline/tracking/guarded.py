@@ -1,0 +1,64 @@
+"""A mirror whose failures are told and go no further."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.tracking.address import TrackingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.events import Evaluated
+    from pipeline.outcome import RaceResult
+    from pipeline.tracking.mirror import Mirror
+    from pipeline.trial import CohortPlan
+
+__all__ = ["Guarded"]
+
+
+class Guarded:
+    """Neither training nor another mirror suffers from a mirror that is lost.
+
+    Args:
+        mirror: An open one.
+        say: Told once when running cohorts can't be shown, and whenever a result can't.
+    """
+
+    def __init__(self, mirror: Mirror, say: Callable[[str], None]) -> None:
+        self._mirror = mirror
+        self._say = say
+        self._live = True  # until showing a running cohort fails: each try may take a minute
+
+    def begin(self, plan: CohortPlan) -> None:
+        """A cohort began."""
+        if self._live:
+            try:
+                self._mirror.begin(plan)
+            except TrackingError as problem:
+                self._give_up(problem)
+
+    def follow(self, evaluated: Evaluated) -> None:
+        """A cohort is running."""
+        if self._live:
+            try:
+                self._mirror.follow(evaluated)
+            except TrackingError as problem:
+                self._give_up(problem)
+
+    def write(self, results: Sequence[RaceResult]) -> None:
+        """Races have ended."""
+        try:
+            for result in results:
+                self._mirror.write(result)
+        except TrackingError as problem:
+            self._say(f"warning: {problem}. The ledger has the results; a later run mirrors them.")
+
+    def refill(self, results: Sequence[RaceResult]) -> None:
+        """Write what the ledger had all along and the mirror lacks: a deleted database, say."""
+        lacking = self._mirror.missing([result.race.fingerprint for result in results])
+        self.write([result for result in results if result.race.fingerprint in lacking])
+
+    def _give_up(self, problem: TrackingError) -> None:
+        self._live = False
+        self._say(f"warning: {problem}. Trials are shown when they have ended, if it is back.")

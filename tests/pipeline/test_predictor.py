@@ -1,0 +1,88 @@
+"""What is exported of a trial is the network that was trained, and takes raw pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.registry import network
+from pipeline.images import Prepared
+from pipeline.ledger import Ledger, read_weights
+from pipeline.outcome import RaceResult
+from pipeline.predictor import predictor
+from pipeline.training import train_cohort
+from pipeline.trial import CohortPlan, Recipe
+from tests.pipeline.conftest import MakeRace
+
+BATCH_NORM = "tests.pipeline.networks:batch_norm"
+
+
+def trained(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace, model: str
+) -> tuple[RaceResult, ...]:
+    """Two races in one cohort, of which the second is to be kept."""
+    races = tuple(make_race(recipe, model=model, replicate=r) for r in (0, 1))
+    plan = CohortPlan(races, 8, keep=frozenset({races[1].fingerprint}))
+    return train_cohort(plan, prepared, lambda _: None)
+
+
+@pytest.mark.parametrize("model", ["mlp", "conv", BATCH_NORM])
+def test_it_scores_as_the_trial_did(
+    model: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace, tmp_path: Path
+) -> None:
+    other, kept = trained(prepared, recipe, make_race, model)
+    assert all(result.weights is None for result in other.results)
+    ledger = Ledger(tmp_path, pytest.fail)
+    ledger.write(kept)
+    path = ledger.weights_file(kept.race.fingerprint)
+    for member, result in enumerate(kept.results):
+        network_of_trial = predictor(model, prepared, read_weights(path, member))
+        split = prepared.validation
+        with torch.no_grad():
+            outputs = network_of_trial(torch.tensor(split.images))
+        labels = torch.tensor(split.labels)
+        objective = network(model).objective
+        assert float(objective.error(outputs, labels).mean()) == pytest.approx(
+            result.curve.validation_error[-1]
+        )
+        assert float(objective.loss(outputs, labels).mean()) == pytest.approx(
+            result.curve.validation_loss[-1], rel=1e-9
+        )
+
+
+def test_keeping_weights_changes_no_number(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    _, kept = trained(prepared, recipe, make_race, "conv")
+    race = make_race(recipe, model="conv", replicate=1)
+    [bare] = train_cohort(CohortPlan((race,), 8), prepared, lambda _: None)
+    for mine, theirs in zip(kept.results, bare.results, strict=True):
+        for name in vars(mine.curve):
+            np.testing.assert_array_equal(getattr(mine.curve, name), getattr(theirs.curve, name))
+
+
+def test_mlflow_reads_it_back(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace, tmp_path: Path
+) -> None:
+    import mlflow
+
+    from pipeline.tracking.model_files import save_model
+
+    _, kept = trained(prepared, recipe, make_race, "conv")
+    weights = kept.results[0].weights
+    assert weights
+    exported = predictor("conv", prepared, weights)
+    example = prepared.test.images[:2].astype(np.float32)
+    folder = save_model(tmp_path / "model", exported, example, 10, "m-1")
+    images = prepared.test.images[:5].astype(np.float32)
+    with torch.no_grad():
+        expected = exported(torch.tensor(images)).numpy()
+    model = mlflow.pyfunc.load_model(str(folder))
+    for count in (1, 5):  # any number of images
+        np.testing.assert_allclose(model.predict(images[:count]), expected[:count], rtol=1e-12)
+    assert [spec.shape for spec in model.metadata.signature.inputs] == [(-1, 1, 8, 8)]
+    np.testing.assert_array_equal(model.input_example, example)
+    assert (folder / "data" / "model.pt2").exists()
