@@ -135,7 +135,7 @@ def _window(layer: nn.Module) -> WindowSizes | None:
 
 def _cost(layer: nn.Module, inputs: Shape, outputs: Shape) -> Cost | None:
     """What a layer costs; None for one that weighs nothing, or in a way not known here."""
-    if isinstance(layer, nn.Linear):
+    if isinstance(layer, nn.Linear) and len(inputs) == 1:
         return costs.dense(layer.in_features, layer.out_features)
     if len(inputs) != 3 or len(outputs) != 3:
         return None

@@ -20,7 +20,7 @@ def watched(network: nn.Module, images: Tensor, observe: Observe) -> None:
     Args:
         network: Its modules without children are the layers.
         images: [B, C, H, W].
-        observe: Called once a call of a layer.
+        observe: Called once a call of a layer from one tensor to one; others are passed over.
 
     Raises:
         ValueError: If a layer fails; says which, on what, and why.
@@ -30,8 +30,9 @@ def watched(network: nn.Module, images: Tensor, observe: Observe) -> None:
     def enter(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         def hook(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
             nonlocal entered
-            shape = "×".join(map(str, inputs[0].shape[1:]))
-            entered = f"layer {name} ({type(layer).__name__}) does not take {shape}"
+            first = _tensor(inputs)
+            taken = "its input" if first is None else "×".join(map(str, first.shape[1:]))
+            entered = f"layer {name} ({type(layer).__name__}) does not take {taken}"
 
         return hook
 
@@ -39,7 +40,9 @@ def watched(network: nn.Module, images: Tensor, observe: Observe) -> None:
         def hook(layer: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> None:
             nonlocal entered
             entered = ""
-            observe(name, layer, inputs[0], outputs)
+            first = _tensor(inputs)
+            if first is not None and isinstance(outputs, Tensor):
+                observe(name, layer, first, outputs)
 
         return hook
 
@@ -57,3 +60,7 @@ def watched(network: nn.Module, images: Tensor, observe: Observe) -> None:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _tensor(inputs: tuple[Any, ...]) -> Tensor | None:
+    return next((value for value in inputs if isinstance(value, Tensor)), None)

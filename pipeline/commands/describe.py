@@ -52,7 +52,8 @@ def describe(
 
     check_name(name)
     task = given_task(image, classes) if image else study_task(load_settings(params))
-    layers = anatomy(network(name).factory(task), task)
+    made = network(name).factory(task)
+    layers = anatomy(made, task)
     if figure is not None:
         from pipeline.figures.pixel_use import pixel_use
 
@@ -64,15 +65,14 @@ def describe(
     size = f"{task.channels}×{task.height}×{task.width}"
     typer.echo(f"{name} on images of {size}, {task.classes} classes")
     typer.echo(columns(_HEADER, rows))
-    typer.echo(_total(layers))
+    typer.echo(_total(sum(p.numel() for p in made.parameters()), layers))
     if any(layer.sight is None for layer in layers):
         typer.echo("field: not looked for, the network is too large for it at this image size")
     if figure is not None:
         typer.echo(f"wrote {figure}")
 
 
-def _total(layers: tuple[Layer, ...]) -> str:
-    parameters = sum(layer.parameters for layer in layers)
+def _total(parameters: int, layers: tuple[Layer, ...]) -> str:
     weights = sum(layer.cost.weights for layer in layers if layer.cost)
     work = sum(layer.cost.multiply_adds for layer in layers if layer.cost)
     dense = sum(layer.dense.weights for layer in layers if layer.dense)

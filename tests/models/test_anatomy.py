@@ -121,3 +121,16 @@ def test_large_networks_are_described_without_looking(monkeypatch: pytest.Monkey
     layers = taken_apart("conv", Task(1, 28, 28, 10))
     assert all(layer.sight is None for layer in layers)
     assert layers[0].outputs == (8, 28, 28)
+
+
+def test_layers_that_give_no_single_tensor_are_passed_over() -> None:
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = nn.GRU(8, 4, batch_first=True)
+            self.read_out = nn.Linear(4, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.read_out(self.rows(images[:, 0])[0][:, -1])
+
+    assert [layer.name for layer in anatomy(Recurrent(), Task(1, 8, 8, 3))] == ["read_out"]
