@@ -15,6 +15,7 @@ from pipeline.commands.manners import run
 from pipeline.commands.models import models
 from pipeline.commands.restore import restore
 from pipeline.commands.study.group import study
+from pipeline.commands.tune import tune
 from pipeline.commands.ui import ui
 
 __all__ = ["app", "main"]
@@ -53,6 +54,7 @@ def batchscope(
     """How finicky is a network about batch size, and what should I set?"""
 
 
+app.command(rich_help_panel=STUDY)(tune)
 app.add_typer(study, name="study", rich_help_panel=STUDY)
 app.command(rich_help_panel=LOOK)(ui)
 app.command(rich_help_panel=LOOK)(datasets)

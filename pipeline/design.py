@@ -1,22 +1,18 @@
-"""Which races to run: the grid of the sweep, and the confirmation of what it found."""
+"""Which races to run: the design of the sweep, and the confirmation of what it found."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from models.registry import stochastic
 from pipeline.fingerprint import race_fingerprint
-from pipeline.seeds import seed_of
-from pipeline.settings import MAX_REPLICATES, LearningRates, Rule, Settings
-from pipeline.trial import Cell, Device, Kernel, Race, Recipe, Trial
+from pipeline.points import design_points
+from pipeline.settings import MAX_REPLICATES, Rule, Settings
+from pipeline.trial import Cell, Device, Hyperparameters, Kernel, Race, Recipe, Trial
 from pipeline.tuning import preferred
 
-__all__ = ["Assignment", "CellPlan", "Design", "learning_rate_grid", "scaled"]
-
-_GOLDEN: Final = (math.sqrt(5) - 1) / 2
+__all__ = ["Assignment", "CellPlan", "Design", "scaled"]
 
 
 @dataclass(frozen=True)
@@ -74,64 +70,62 @@ class Design:
         )
 
     def grid(self) -> tuple[Race, ...]:
-        """Races of the sweep's grid, one per feasible cell and replicate."""
-        sweep, seed = self.settings.sweep, self.settings.training.seed
+        """Races of the sweep's design, one per feasible cell and replicate."""
+        points = [design_points(self.settings, i) for i in range(self.settings.sweep.replicates)]
         return tuple(
-            self.sweep_race(plan.cell, replicate, rates, "grid")
+            self.sweep_race(plan.cell, replicate, tried, "grid")
             for plan in self.cells()
             if not plan.infeasible
-            for replicate in range(sweep.replicates)
-            for rates in [learning_rate_grid(sweep.learning_rates, seed, replicate)]
+            for replicate, tried in enumerate(points)
         )
 
-    def sweep_race(self, cell: Cell, replicate: int, rates: Iterable[float], origin: str) -> Race:
-        """A race of the sweep: to the hardest goal, at the settings' momentum and weight decay."""
+    def sweep_race(
+        self, cell: Cell, replicate: int, tried: Iterable[Hyperparameters], origin: str
+    ) -> Race:
+        """A race of the sweep: to the hardest goal."""
         sweep = self.settings.sweep
         race = None if sweep.race == "off" else sweep.race
         recipe = self._recipe(cell, goal=sweep.goals.hardest, race=race, evaluate_test=False)
-        return self._race(cell, replicate, rates, recipe, origin)
+        return self._race(cell, replicate, tried, recipe, origin)
 
-    def confirm(self, tuned: Mapping[Cell, float], reference: int) -> tuple[Assignment, ...]:
-        """Confirmation of tuned learning rates, with fresh replicates and to the full budget.
+    def confirm(
+        self, tuned: Mapping[Cell, Hyperparameters], reference: int
+    ) -> tuple[Assignment, ...]:
+        """Confirmation of tuned settings, with fresh replicates and to the full budget.
 
         Args:
-            tuned: Learning rate by cell; cells without one are left out.
-            reference: Batch size whose tuned learning rate the other rules carry.
+            tuned: What was tuned, by cell; cells without it are left out.
+            reference: Batch size whose tuned learning rate the other rules carry, together with
+                its momentum and weight decay.
 
         Returns:
-            Assignments; those of equal learning rate share a race.
+            Assignments; those of equal hyperparameters share a race.
         """
         return tuple(
-            Assignment(rule, self._confirm_race(plan.cell, replicate, rate))
+            Assignment(rule, self._confirm_race(plan.cell, replicate, chosen))
             for plan in self.cells()
             if not plan.infeasible
             for rule in self.settings.confirm.rules
-            for rate in [_chosen(rule, plan.cell, tuned, reference)]
-            if rate is not None
+            for chosen in [_chosen(rule, plan.cell, tuned, reference)]
+            if chosen is not None
             for replicate in range(
                 MAX_REPLICATES, MAX_REPLICATES + self.settings.confirm.replicates
             )
         )
 
-    def _confirm_race(self, cell: Cell, replicate: int, rate: float) -> Race:
+    def _confirm_race(self, cell: Cell, replicate: int, chosen: Hyperparameters) -> Race:
         recipe = self._recipe(cell, goal=None, race=None, evaluate_test=True)
-        return self._race(cell, replicate, [rate], recipe, "confirm")
+        return self._race(cell, replicate, [chosen], recipe, "confirm")
 
     def _race(
-        self, cell: Cell, replicate: int, rates: Iterable[float], recipe: Recipe, origin: str
+        self,
+        cell: Cell,
+        replicate: int,
+        tried: Iterable[Hyperparameters],
+        recipe: Recipe,
+        origin: str,
     ) -> Race:
-        training = self.settings.training
-        trials = tuple(
-            Trial(
-                cell.model,
-                cell.batch_size,
-                replicate,
-                rate,
-                training.momentum,
-                training.weight_decay,
-            )
-            for rate in sorted(rates)
-        )
+        trials = tuple(Trial(cell.model, cell.batch_size, replicate, *one) for one in sorted(tried))
         fingerprint = race_fingerprint(trials, recipe, self.data_digest)
         return Race(fingerprint, trials, recipe, origin)
 
@@ -164,29 +158,6 @@ class Design:
         return "solo" if solo else "stacked"
 
 
-def learning_rate_grid(box: LearningRates, seed: int, replicate: int) -> tuple[float, ...]:
-    """Log-spaced learning rates, shifted within one spacing, the same for all models.
-
-    The box is cut into ``points`` equal parts in log η and each part holds one point, at the same
-    place in each. Places of successive replicates form a randomly shifted golden-ratio sequence
-    (Kronecker), so that few replicates together already make an even, finer grid.
-
-    Args:
-        box: Edges and number of points.
-        seed: Root of the study's random streams.
-        replicate: Which shift.
-
-    Returns:
-        Ascending learning rates, to six significant digits.
-    """
-    start = seed_of(seed, "grid") / 2**63
-    place = (start + replicate * _GOLDEN) % 1
-    spacing = math.log(box.high / box.low) / box.points
-    return tuple(
-        float(f"{box.low * math.exp(spacing * (i + place)):.6g}") for i in range(box.points)
-    )
-
-
 def scaled(rule: Rule, rate: float, batch_size: int, reference: int) -> float:
     """Learning rate at ``batch_size`` by a rule that carries ``rate`` over from ``reference``.
 
@@ -210,9 +181,14 @@ def scaled(rule: Rule, rate: float, batch_size: int, reference: int) -> float:
     return rate * (batch_size / reference) ** exponent
 
 
-def _chosen(rule: Rule, cell: Cell, tuned: Mapping[Cell, float], reference: int) -> float | None:
-    """A rule's learning rate at a cell, or None where what it builds on is not known."""
+def _chosen(
+    rule: Rule, cell: Cell, tuned: Mapping[Cell, Hyperparameters], reference: int
+) -> Hyperparameters | None:
+    """What a rule trains at a cell, or None where what it builds on is not known."""
     if rule == "tuned":
         return tuned.get(cell)
-    rate = tuned.get(Cell(cell.model, reference))
-    return None if rate is None else preferred(scaled(rule, rate, cell.batch_size, reference))
+    origin = tuned.get(Cell(cell.model, reference))
+    if origin is None:
+        return None
+    rate = preferred(scaled(rule, origin.learning_rate, cell.batch_size, reference))
+    return origin._replace(learning_rate=rate)

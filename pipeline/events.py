@@ -9,7 +9,7 @@ from typing import Protocol
 from pipeline.outcome import RaceResult, Row
 from pipeline.trial import CohortPlan
 
-__all__ = ["Engine", "Evaluated", "Event", "Finished", "Started"]
+__all__ = ["CohortStopped", "Engine", "Evaluated", "Event", "Finished", "Started", "Stopped"]
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,57 @@ class Finished:
     results: tuple[RaceResult, ...]
 
 
-Event = Started | Evaluated | Finished
+@dataclass(frozen=True)
+class Stopped:
+    """A cohort was given up at the driver's request: it has no results, and never had.
+
+    Attributes:
+        plan: The cohort.
+    """
+
+    plan: CohortPlan
+
+
+Event = Started | Evaluated | Finished | Stopped
+
+
+class CohortStopped(BaseException):
+    """Raised by whoever observes a cohort, to give it up; no `except Exception` eats it."""
 
 
 class Engine(Protocol):
     """Where cohorts run.
 
-    Every cohort given is started at least once and finished exactly once. Results depend on the
-    cohort alone, not on the engine, its number of workers or the order of events.
+    Every cohort given ends exactly once: finished, or stopped if that was asked for in time. One
+    that finishes was started, once or more. Results depend on the cohort alone, not on the engine,
+    its number of workers or the order of events.
     """
 
+    @property
+    def workers(self) -> int:
+        """Most cohorts that run at once."""
+        ...
+
+    def submit(self, plan: CohortPlan) -> None:
+        """Queue a cohort behind those that wait. It must not be queued or running already."""
+        ...
+
+    def stop(self, plan: CohortPlan) -> None:
+        """Ask for a cohort's end: at its next evaluation if it runs, at once if it waits.
+
+        It ends stopped, or finished if it was faster; one that has ended is left as it is.
+        """
+        ...
+
+    def events(self) -> Iterator[Event]:
+        """Train what was submitted, telling events as they happen, until nothing is left.
+
+        Between two events more may be submitted, or stopped.
+        """
+        ...
+
     def run(self, cohorts: Sequence[CohortPlan]) -> Iterator[Event]:
-        """Train cohorts, telling events as they happen; the first cohorts start first."""
+        """Submit cohorts and train them; the first ones start first."""
         ...
 
     def close(self) -> None:

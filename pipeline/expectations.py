@@ -75,12 +75,16 @@ def _node(keys: Keys) -> Schema:
             node = node["properties"][key]
         else:
             node = node["additionalProperties"]
-        if "$ref" in node:
-            node = _schema()["$defs"][node["$ref"].rpartition("/")[2]]
+        node = _resolved(node)
     return node
 
 
+def _resolved(node: Schema) -> Schema:
+    return _schema()["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+
+
 def _in_words(node: Schema) -> str:
+    node = _resolved(node)
     if "anyOf" in node:
         return " or ".join(_in_words(choice) for choice in node["anyOf"])
     if "const" in node:
@@ -116,6 +120,7 @@ def _words(choices: list[Schema]) -> list[str]:
 
 
 def _example(node: Schema) -> str:
+    node = _resolved(node)
     if "anyOf" in node:
         return _example(node["anyOf"][-1])
     for given in ("examples", "enum"):

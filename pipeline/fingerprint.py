@@ -20,7 +20,13 @@ from typing import Final
 from models.registry import module_of
 from pipeline.trial import Recipe, Trial
 
-__all__ = ["HARMLESS_MODULES", "TRAINING_MODULES", "imported_modules", "race_fingerprint"]
+__all__ = [
+    "HARMLESS_MODULES",
+    "TRAINING_MODULES",
+    "code_digest",
+    "imported_modules",
+    "race_fingerprint",
+]
 
 TRAINING_MODULES: Final = (
     "models.task",
@@ -81,6 +87,19 @@ def race_fingerprint(trials: tuple[Trial, ...], recipe: Recipe, data_digest: str
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def code_digest(model: str) -> str:
+    """Digest of the code that decides a model's numbers: of training and of the network.
+
+    Args:
+        model: Registered name or ``package.module:factory``.
+
+    Returns:
+        64 hexadecimal digits; they change when an edit changes fingerprints.
+    """
+    text = f"{_VERSION}:{_source_digest(TRAINING_MODULES)}:{_network_digest(model)}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def imported_modules(root: str) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ class Progress:
             self._since[event.plan] = time.monotonic()
         elif isinstance(event, Evaluated):
             self._running[event.plan] = event
-        else:
+        elif isinstance(event, Finished):
             self._finish(event)
         self._show()
 

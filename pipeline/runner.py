@@ -59,10 +59,21 @@ class Runner:
         known |= {race.fingerprint: self._read(race) for race in missing}
         results = [result for result in known.values() if result is not None]
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
-        for mirror in mirrors:
-            mirror.refill(results)
+        self.refill(results)
         self._warn_of_failures(results)
         return results
+
+    def record(self, results: Sequence[RaceResult]) -> None:
+        """File what was just trained, in the ledger first, and show it."""
+        for result in results:
+            self.ledger.write(result)
+        for mirror in self.mirrors:
+            Guarded(mirror, self.say).write(results)
+
+    def refill(self, results: Sequence[RaceResult]) -> None:
+        """Show what the ledger had all along and a mirror lacks: a deleted database, say."""
+        for mirror in self.mirrors:
+            Guarded(mirror, self.say).refill(results)
 
     def _announce(self, plan: Sequence[Race], missing: Sequence[Race]) -> None:
         total, new = _trials(plan), _trials(missing)
@@ -118,7 +129,7 @@ def _show(event: Event, mirror: Guarded) -> None:
         mirror.begin(event.plan)
     elif isinstance(event, Evaluated):
         mirror.follow(event)
-    else:
+    elif isinstance(event, Finished):
         mirror.write(event.results)
 
 

@@ -99,14 +99,15 @@ def assignments_table(assignments: Sequence[Assignment]) -> pd.DataFrame:
         assignments: Of the design, at least one.
 
     Returns:
-        Columns model, batch_size, rule, learning_rate, replicate, fingerprint and member.
+        Columns model, batch_size, rule, learning_rate, momentum, weight_decay, replicate,
+        fingerprint and member.
     """
     return pd.DataFrame([
         {
             "model": race.cell.model,
             "batch_size": race.cell.batch_size,
             "rule": assignment.rule,
-            "learning_rate": race.trials[0].learning_rate,
+            **race.trials[0].hyperparameters._asdict(),
             "replicate": race.replicate,
             "fingerprint": race.fingerprint,
             "member": 0,

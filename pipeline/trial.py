@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ __all__ = [
     "Cell",
     "CohortPlan",
     "Device",
+    "Hyperparameters",
     "Kernel",
     "Order",
     "Precision",
@@ -33,6 +34,14 @@ class Cell:
 
     model: str
     batch_size: int
+
+
+class Hyperparameters(NamedTuple):
+    """What a sweep may search: the optimiser's hyperparameters, as `Trial` describes them."""
+
+    learning_rate: float
+    momentum: float = 0.0
+    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True, order=True)
@@ -71,6 +80,11 @@ class Trial:
     def cell(self) -> Cell:
         """The cell that the trial belongs to."""
         return Cell(self.model, self.batch_size)
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """What may differ between the trials of a race."""
+        return Hyperparameters(self.learning_rate, self.momentum, self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -129,7 +143,8 @@ class Race:
         fingerprint: Digest of all that the numbers depend on.
         trials: In order of learning rate.
         recipe: What the trials share.
-        origin: ``grid``, ``search-<round>`` or ``confirm``; a label, not in the fingerprint.
+        origin: ``grid``, ``search-<round>``, ``confirm`` or ``tune``; a label, not in the
+            fingerprint.
     """
 
     fingerprint: str

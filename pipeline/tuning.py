@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.best_setting import best_setting
 from pipeline.intervals import Interval, mean_interval
 from pipeline.observations import observations
 from pipeline.vertex import vertex
@@ -23,6 +24,7 @@ __all__ = ["preferred", "tuned_learning_rates"]
 _WINDOW: Final = 2.0  # log2: points within a factor 4 of their replicate's best steps
 _R10: Final = ("1", "1.25", "1.6", "2", "2.5", "3.15", "4", "5", "6.3", "8", "10")
 _SORTED: Final = ["model", "batch_size", "replicate", "learning_rate", "fingerprint", "member"]
+_OTHERS: Final = ["momentum", "weight_decay"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class _Cell:
         replicate: Index of the replicate.
         diverged: Whether the trial diverged short of the goal.
         reached: Whether ``cost`` is of steps.
+        others: Momentum and weight decay [n, 2].
     """
 
     rate: NDArray[np.float64]
@@ -43,6 +46,12 @@ class _Cell:
     replicate: NDArray[np.int64]
     diverged: NDArray[np.bool_]
     reached: bool
+    others: NDArray[np.float64]
+
+    @property
+    def joint(self) -> bool:
+        """Whether more than the learning rate was searched."""
+        return bool(np.any(self.others != self.others[:1]))
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class _Tuned:
     rate: Interval
     edge: Literal["", "low", "high"]
     method: Literal["quadratic", "best", "none"]
+    others: NDArray[np.float64]
 
 
 def tuned_learning_rates(
@@ -73,7 +83,11 @@ def tuned_learning_rates(
     geometric mean of every replicate's best, with the Student interval over replicates, made to
     hold the next rates tried on either side and clipped to the box. It also serves where no trial
     reached the goal; best is then the lowest validation loss at the end of the budget. ``none``:
-    every trial diverged or failed. Source: SCIENCE.md, estimand 5; Shallue et al. 2018 (arXiv
+    every trial diverged or failed.
+
+    Where momentum or weight decay were searched too, the tuned setting is that of the trial of
+    fewest steps, ``best``, and the interval of its learning rate is profiled over them
+    (`best_setting`). Source: SCIENCE.md, estimand 5; Shallue et al. 2018 (arXiv
     1811.03600), section 4.1, tune per batch size, and check the optimum against the edge of the
     space.
 
@@ -87,19 +101,21 @@ def tuned_learning_rates(
 
     Returns:
         Per cell that has trials, sorted by model and batch size: ``model``, ``batch_size``,
-        ``learning_rate``, ``low``, ``high`` (NaN where the method is ``none``), ``edge`` and
-        ``method``. ``edge`` is ``low`` or ``high`` where some replicate tried no rate beyond the
-        tuned one on that side, and ``low`` where all trials diverged: the optimum may lie outside.
+        ``learning_rate``, ``low``, ``high`` (NaN where the method is ``none``), ``edge``,
+        ``method``, ``momentum`` and ``weight_decay``. ``edge`` is ``low`` or ``high`` where some
+        replicate tried no rate beyond the tuned one on that side, and ``low`` where all trials
+        diverged: the optimum may lie outside.
     """
     seen = observations(trials, curves, quantity=quantity, goals=[goal])
     seen["loss"] = trials["last_validation_loss"].to_numpy(dtype=np.float64)
+    seen[_OTHERS] = trials[_OTHERS].to_numpy(dtype=np.float64)
     rows = [
         {"model": cell["model"].iloc[0], "batch_size": cell["batch_size"].iloc[0]}
         | _row(_tune(_cell(cell), np.log(np.array(box)), confidence))
         for _, cell in seen.sort_values(_SORTED).groupby(["model", "batch_size"])
     ]
     columns = ["model", "batch_size", "learning_rate", "low", "high", "edge", "method"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*columns, *_OTHERS])
 
 
 def preferred(learning_rate: float) -> float:
@@ -140,6 +156,7 @@ def _cell(seen: pd.DataFrame) -> _Cell:
         seen["replicate"].to_numpy(dtype=np.int64),
         kind == "infinite",
         reached,
+        seen[_OTHERS].to_numpy(dtype=np.float64),
     )
 
 
@@ -147,12 +164,22 @@ def _tune(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
     usable = np.isfinite(cell.cost)
     if not np.any(usable):
         edge = "low" if np.any(cell.diverged) else ""
-        return _Tuned(Interval(), edge, "none")
+        return _Tuned(Interval(), edge, "none", np.full(2, np.nan))
+    if cell.joint:
+        return _jointly(cell, box, confidence)
     rate = _quadratic(cell, confidence) if cell.reached else None
     method = "quadratic" if rate else "best"
     rate = rate or _best(cell, box, confidence)
     assert rate.value is not None
-    return _Tuned(rate, _edge(cell, rate.value), method)
+    return _Tuned(rate, _edge(cell, rate.value), method, cell.others[0])
+
+
+def _jointly(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
+    usable = np.flatnonzero(np.isfinite(cell.cost))
+    rates, costs, replicates = cell.rate[usable], cell.cost[usable], cell.replicate[usable]
+    trial, rate = best_setting(rates, costs, replicates, (box[0], box[1]), confidence)
+    assert rate.value is not None
+    return _Tuned(rate, _edge(cell, rate.value), "best", cell.others[usable[trial]])
 
 
 def _quadratic(cell: _Cell, confidence: float) -> Interval | None:
@@ -216,4 +243,5 @@ def _row(tuned: _Tuned) -> dict[str, object]:
     rate = tuned.rate.map(math.exp)
     values = {"learning_rate": rate.value, "low": rate.low, "high": rate.high}
     numbers = {name: math.nan if value is None else value for name, value in values.items()}
-    return {**numbers, "edge": tuned.edge, "method": tuned.method}
+    others = dict(zip(_OTHERS, tuned.others.tolist(), strict=True))
+    return {**numbers, "edge": tuned.edge, "method": tuned.method, **others}

@@ -9,25 +9,27 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pipeline.events import Evaluated, Finished
+from pipeline.events import CohortStopped, Evaluated, Finished, Stopped
 from pipeline.lifeline import die_with
 from pipeline.outcome import Row
 from pipeline.trial import CohortPlan
 
-__all__ = ["THREAD_VARIABLES", "work"]
+__all__ = ["QUIET_SECONDS", "THREAD_VARIABLES", "work"]
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_QUIET_SECONDS = 0.5  # between evaluations told: a driver has other things to do than to count
+QUIET_SECONDS = 0.5  # between evaluations told: a driver has other things to do than to count
 
 
-def work(connection: Connection, prepared_folder: Path) -> None:
+def work(connection: Connection, prepared_folder: Path, quiet_seconds: float) -> None:
     """Train the cohorts that come in until the driver hangs up.
 
     One thread: results must not depend on the number of cores, and workers use those.
 
     Args:
-        connection: Receives a CohortPlan, sends Evaluated and one Finished for each.
+        connection: Receives a CohortPlan, sends Evaluated and one Finished for each. None, received
+            meanwhile, asks to give it up: then Stopped is sent, unless that comes too late.
         prepared_folder: Where the prepared data are.
+        quiet_seconds: Least time between evaluations told.
     """
     die_with(os.getppid())
     # Imported here, so that the lifeline is in place before seconds of imports begin.
@@ -40,25 +42,35 @@ def work(connection: Connection, prepared_folder: Path) -> None:
     prepared = load_prepared(prepared_folder)
     with suppress(EOFError, ConnectionError):  # the driver hung up
         while True:
-            plan: CohortPlan = connection.recv()
-            results = train_cohort(plan, prepared, _Telegraph(connection))
-            connection.send(Finished(plan, results))
+            plan: CohortPlan | None = connection.recv()
+            if plan is None:
+                continue  # meant a cohort that had finished before it was read
+            try:
+                results = train_cohort(plan, prepared, _Telegraph(connection, quiet_seconds))
+            except CohortStopped:
+                connection.send(Stopped(plan))
+            else:
+                connection.send(Finished(plan, results))
 
 
 class _Telegraph:
     """Sends evaluations, sparsely: what comes too soon after the one before is sent with the next.
 
-    What a cohort's last events held back is in its results.
+    What a cohort's last events held back is in its results. Orders are looked for every time.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, quiet_seconds: float) -> None:
         self._connection = connection
+        self._quiet_seconds = quiet_seconds
         self._next = time.monotonic()
         self._kept: tuple[tuple[int, Row], ...] = ()
 
     def __call__(self, evaluated: Evaluated) -> None:
+        if self._connection.poll():
+            self._connection.recv()
+            raise CohortStopped
         self._kept += evaluated.rows
         if (now := time.monotonic()) >= self._next:
-            self._next = now + _QUIET_SECONDS
+            self._next = now + self._quiet_seconds
             self._connection.send(replace(evaluated, rows=self._kept))
             self._kept = ()

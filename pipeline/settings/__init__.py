@@ -5,7 +5,14 @@ from __future__ import annotations
 from pipeline.settings.branch import MAX_REPLICATES
 from pipeline.settings.confirm import AnalysisSettings, ConfirmSettings, Rule
 from pipeline.settings.data import DataSettings
-from pipeline.settings.sweep import Budget, Goals, LearningRates, SearchSettings, SweepSettings
+from pipeline.settings.sweep import (
+    Budget,
+    Goals,
+    LearningRates,
+    Range,
+    SearchSettings,
+    SweepSettings,
+)
 from pipeline.settings.tracking import TrackingSettings
 from pipeline.settings.training import EvaluationSettings, KernelSettings, TrainingSettings
 from pipeline.settings.tree import Settings
@@ -20,6 +27,7 @@ __all__ = [
     "Goals",
     "KernelSettings",
     "LearningRates",
+    "Range",
     "Rule",
     "SearchSettings",
     "Settings",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -13,11 +13,13 @@ from pipeline.settings.branch import MAX_REPLICATES, Branch, Count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Budget", "Goals", "LearningRates", "SearchSettings", "SweepSettings"]
+__all__ = ["Budget", "Goals", "LearningRates", "Range", "SearchSettings", "SweepSettings"]
+
+SEARCHED: Final = ("momentum", "weight_decay")  # what can be searched besides the learning rate
 
 
 class LearningRates(Branch):
-    """The box of learning rates, and the points of its log-spaced grid."""
+    """The box of learning rates, and how many points of the design lie in it."""
 
     low: Annotated[float, Field(gt=0)]
     high: Annotated[float, Field(gt=0)]
@@ -66,19 +68,51 @@ class Budget(Branch):
         return max(self.epoch_steps(batch_size, examples), self.min_steps)
 
 
-class SearchSettings(Branch):
-    """Rounds of an Optuna sampler after the grid."""
+class Range(Branch):
+    """Where a hyperparameter searched besides the learning rate may lie; log-spaced or evenly."""
 
-    sampler: Literal["gp", "tpe", "random"]
-    rounds: Annotated[int, Field(ge=0)]
-    proposals: Count
+    low: Annotated[float, Field(ge=0)]
+    high: Annotated[float, Field(gt=0)]
+    log: bool
+
+    def _conflicts(self) -> Iterator[Conflict]:
+        if self.low >= self.high:
+            yield Conflict(("low",), f"high is {self.high:g}, an empty box; make low < high")
+        elif self.log and self.low == 0:
+            yield Conflict(("low",), "a logarithm has no 0; make low positive, or log false")
+
+
+class SearchSettings(Branch):
+    """Rounds of an Optuna sampler after the design, per cell."""
+
+    sampler: Literal["gp", "tpe", "cmaes", "random", "none"]
+    proposals: Annotated[int, Field(ge=1, examples=[4])]
+    limit: Annotated[int, Field(ge=1, examples=[8])]
+    until: Annotated[float, Field(gt=1)]
+
+    def _conflicts(self) -> Iterator[Conflict]:
+        if self.limit < self.proposals:
+            yield Conflict(
+                ("limit",), f"one round proposes {self.proposals}; make limit at least that"
+            )
+
+    @property
+    def rounds(self) -> int:
+        """Most rounds of a cell; the last may propose fewer than the others."""
+        return 0 if self.sampler == "none" else math.ceil(self.limit / self.proposals)
+
+    def proposals_of(self, number: int) -> int:
+        """Proposals of round ``number``, which counts from 1; together no more than the limit."""
+        return max(0, min(self.proposals, self.limit - (number - 1) * self.proposals))
 
 
 class SweepSettings(Branch):
-    """The design: which cells, learning rates and replicates, and when a trial stops."""
+    """The design: which cells, settings and replicates, and when a trial stops."""
 
     batch_sizes: Annotated[tuple[Count | Literal["full"], ...], Field(min_length=1, strict=False)]
+    design: Literal["grid", "sobol", "random"]
     learning_rates: LearningRates
+    hyperparameters: dict[str, Range]
     replicates: Annotated[int, Field(ge=1, le=MAX_REPLICATES)]
     goals: Goals
     budget: Budget
@@ -87,3 +121,36 @@ class SweepSettings(Branch):
 
     def _conflicts(self) -> Iterator[Conflict]:
         yield from repeated("batch_sizes", self.batch_sizes)
+        strange = tuple(self._strange_hyperparameters())
+        yield from strange
+        points = self.learning_rates.points
+        if self.design == "grid" and self.hyperparameters and not strange:
+            yield Conflict(
+                ("hyperparameters",),
+                "the design is a grid, which lays out learning rates alone; make design sobol",
+            )
+        if self.design == "sobol" and points.bit_count() != 1:
+            below = 1 << points.bit_length() - 1
+            yield Conflict(
+                ("design",),
+                "Sobol points are even only in powers of two, and learning_rates.points is "
+                f"{points}; make it {below} or {2 * below}",
+            )
+        if self.search.sampler == "cmaes" and not self.hyperparameters:
+            yield Conflict(
+                ("search", "sampler"),
+                "CMA-ES needs two hyperparameters or more, and only the learning rate is "
+                "searched; write gp, or list some under sweep.hyperparameters",
+            )
+
+    def _strange_hyperparameters(self) -> Iterator[Conflict]:
+        for name, box in self.hyperparameters.items():
+            if name not in SEARCHED:
+                yield Conflict(
+                    ("hyperparameters", name),
+                    f"no such hyperparameter; remove it, or use {' or '.join(SEARCHED)}",
+                )
+            elif name == "momentum" and box.high >= 1:
+                yield Conflict(
+                    ("hyperparameters", name, "high"), "momentum lies below 1; write 0.99"
+                )

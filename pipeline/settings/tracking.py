@@ -25,3 +25,5 @@ class TrackingSettings(Branch):
             examples=["batchscope"],
         ),
     ]
+    optuna: bool
+    storage: Annotated[str, Field(min_length=1)] | None

@@ -15,7 +15,7 @@ from pipeline.settings import MAX_REPLICATES, Settings
 from pipeline.study.guard import say
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
-from pipeline.trial import Cell
+from pipeline.trial import Cell, Hyperparameters
 from pipeline.tuning import preferred, tuned_learning_rates
 
 __all__ = ["confirm", "to_keep", "tuned_cells"]
@@ -75,8 +75,8 @@ def _weights(ledger: Ledger, keep: frozenset[str]) -> dict[str, Path]:
 
 def tuned_cells(
     settings: Settings, trials: pd.DataFrame, curves: pd.DataFrame
-) -> dict[Cell, float]:
-    """Tuned learning rates of a sweep as preferred numbers, where there is one.
+) -> dict[Cell, Hyperparameters]:
+    """Tuned settings of a sweep, learning rates as preferred numbers, where there are any.
 
     Args:
         settings: Of the study.
@@ -84,7 +84,7 @@ def tuned_cells(
         curves: The sweep's table of curves.
 
     Returns:
-        Learning rate by cell; cells where all trials diverged or failed are left out.
+        Hyperparameters by cell; cells where all trials diverged or failed are left out.
     """
     sweep = settings.sweep
     table = tuned_learning_rates(
@@ -97,18 +97,20 @@ def tuned_cells(
     )
     found = table[table["method"] != "none"]
     return {
-        Cell(model, size): preferred(rate)
-        for model, size, rate in zip(
+        Cell(model, size): Hyperparameters(preferred(rate), momentum, weight_decay)
+        for model, size, rate, momentum, weight_decay in zip(
             found["model"].tolist(),
             found["batch_size"].tolist(),
             found["learning_rate"].tolist(),
+            found["momentum"].tolist(),
+            found["weight_decay"].tolist(),
             strict=True,
         )
     }
 
 
 def _tell_what_is_left_out(
-    models: tuple[str, ...], tuned: dict[Cell, float], reference: int
+    models: tuple[str, ...], tuned: dict[Cell, Hyperparameters], reference: int
 ) -> None:
     for model in models:
         if Cell(model, reference) not in tuned:

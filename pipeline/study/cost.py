@@ -54,7 +54,9 @@ def _rows(found: Entry, seen: Survey) -> list[dict[str, Any]]:
         return []
     sweep, confirm = found.settings.sweep, found.settings.confirm
     grid = {race.cell: race.recipe for race in seen.design.grid()}
-    searched = 0 if seen.sweep.complete else sweep.search.rounds * sweep.search.proposals
+    searched = 0
+    if not seen.sweep.complete and sweep.search.rounds:
+        searched = sweep.search.limit
     return [
         {
             "model": cell.model,

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Literal
 
 from pipeline.images import Manifest
 from pipeline.settings import Settings
+from pipeline.studies.address import storage_url
+from pipeline.studies.mirror import StudyMirror
 from pipeline.study.guard import say
 from pipeline.study.places import Places
 from pipeline.tracking import Mirror, MlflowMirror, TrackingError, tracking_uri
@@ -58,9 +61,16 @@ def mirrored(
 def _mirrors(
     settings: Settings, places: Places, manifest: Manifest, phase: Phase
 ) -> tuple[Mirror, ...]:
-    if not settings.tracking.mlflow:
-        return ()
-    mlflow = MlflowMirror(
+    mirrors: list[Mirror] = []
+    if settings.tracking.mlflow:
+        mirrors.append(_runs(settings, places, manifest, phase))
+    if settings.tracking.optuna and phase != "tune":  # which has studies of its own
+        mirrors.append(_studies(settings, manifest, phase))
+    return tuple(mirrors)
+
+
+def _runs(settings: Settings, places: Places, manifest: Manifest, phase: Phase) -> MlflowMirror:
+    return MlflowMirror(
         uri=tracking_uri(settings.tracking, os.environ),
         experiment=settings.tracking.experiment,
         data=_data(manifest, places),
@@ -68,7 +78,19 @@ def _mirrors(
         models=settings.models,
         git_commit=_git_commit(),
     )
-    return (mlflow,)
+
+
+def _studies(
+    settings: Settings, manifest: Manifest, phase: Literal["sweep", "confirm"]
+) -> StudyMirror:
+    return StudyMirror(
+        url=storage_url(settings.tracking, os.environ),
+        settings=settings,
+        dataset=manifest.dataset,
+        data_digest=manifest.digest,
+        train_examples=manifest.train_examples,
+        phase=phase,
+    )
 
 
 def _data(manifest: Manifest, places: Places) -> Data:

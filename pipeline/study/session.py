@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
@@ -18,19 +17,18 @@ from pipeline.aside import folder_aside
 from pipeline.batch_sizes import resolved_batch_sizes
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
+from pipeline.engines.worker import QUIET_SECONDS
 from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
 from pipeline.machine import device_of, workers_of
-from pipeline.outcome import RaceResult
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.study.guard import locked, say
 from pipeline.study.mirrors import mirrored
 from pipeline.study.places import Places, ledger_folder
 from pipeline.tracking.runs import Phase
-from pipeline.trial import Device, Race
 
-__all__ = ["Session", "Trains", "design_of", "device_of", "session", "write_tables"]
+__all__ = ["Session", "design_of", "session", "write_tables"]
 
 
 @dataclass(frozen=True)
@@ -49,30 +47,20 @@ class Session:
     places: Places
     manifest: Manifest
     design: Design
-    runner: Trains
-
-
-class Trains(Protocol):
-    """Gets results of races: by training what is missing, or from the ledger alone."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """Where results are kept."""
-        ...
-
-    def run(self, races: Sequence[Race], keep: frozenset[str] = frozenset()) -> list[RaceResult]:
-        """One result per race, in order, duplicates left out; ``keep`` names those with weights."""
-        ...
+    runner: Runner
 
 
 @contextmanager
-def session(phase: Phase, settings: Settings, places: Places) -> Generator[Session]:
+def session(
+    phase: Phase, settings: Settings, places: Places, quiet_seconds: float = QUIET_SECONDS
+) -> Generator[Session]:
     """Open a session: ledger under lock, engine, mirror.
 
     Args:
         phase: The stage.
         settings: Of the study.
         places: Where its files go.
+        quiet_seconds: Least time between a worker's evaluations told.
 
     Yields:
         The session. Afterwards the engine is closed, and the mirror with a true status.
@@ -82,15 +70,15 @@ def session(phase: Phase, settings: Settings, places: Places) -> Generator[Sessi
     with locked(ledger_folder(), places.study):
         ledger = Ledger(ledger_folder(), warn=say)
         ledger.clean()
-        device = device_of(settings.training)
-        engine = LocalEngine(workers_of(settings.training, device), places.prepared)
+        workers = workers_of(settings.training, device_of(settings.training))
+        engine = LocalEngine(workers, places.prepared, quiet_seconds)
         with mirrored(settings, places, manifest, phase) as mirrors:
             try:
                 yield Session(
                     settings,
                     places,
                     manifest,
-                    design_of(settings, manifest, device),
+                    design_of(settings, manifest),
                     Runner(phase, ledger, engine, mirrors, settings.training.cohort_width, say),
                 )
             finally:
@@ -115,14 +103,22 @@ def write_tables(
             shutil.copyfile(path, aside / name)
 
 
-def design_of(settings: Settings, manifest: Manifest, device: Device) -> Design:
-    """What makes the races of a study."""
+def design_of(settings: Settings, manifest: Manifest) -> Design:
+    """The design of a study on this machine, whose devices it may use.
+
+    Args:
+        settings: Of the study.
+        manifest: Of the prepared data.
+
+    Returns:
+        The design.
+    """
     return Design(
         settings=settings,
         data_digest=manifest.digest,
         train_examples=manifest.train_examples,
         batch_sizes=resolved_batch_sizes(settings, manifest.train_examples),
-        device=device,
+        device=device_of(settings.training),
         infeasible=cache(partial(_infeasible, manifest.task)),
     )
 

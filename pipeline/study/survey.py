@@ -13,8 +13,8 @@ from pipeline.manifest import read_manifest
 from pipeline.study.confirm import tuned_cells
 from pipeline.study.guard import holder
 from pipeline.study.places import ledger_folder
-from pipeline.study.session import Session, design_of, device_of
-from pipeline.study.sweep import sweep_results
+from pipeline.study.session import design_of
+from pipeline.study.sweep import searched
 from pipeline.tables import curves_table, trials_table
 
 if TYPE_CHECKING:
@@ -135,11 +135,10 @@ def survey(found: Entry, warn: Callable[[str], None]) -> Survey:
     if not found.places.prepared.exists():
         return Survey("not prepared", process, Phase(), Phase())
     manifest = read_manifest(found.places.prepared)
-    design = design_of(found.settings, manifest, device_of(found.settings.training))
+    design = design_of(found.settings, manifest)
     ledger, sweep, confirm = Ledger(ledger_folder(), warn), Phase(), Phase()
-    opened = Session(found.settings, found.places, manifest, design, _Reading(ledger, sweep))
     try:
-        results = sweep_results(opened)
+        results = searched(design, _Reading(ledger, sweep).run)
         sweep.complete = True
         tuned = tuned_cells(found.settings, trials_table(results), curves_table(results))
         reference = resolved_reference(found.settings, manifest.train_examples)

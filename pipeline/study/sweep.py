@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from pipeline.outcome import RaceResult
+from typing import TYPE_CHECKING
+
 from pipeline.race_tables import races_table
-from pipeline.studies import propose
+from pipeline.studies.pinned import pinned
+from pipeline.studies.proposals import propose
+from pipeline.studies.samplers import require
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import cells_table, curves_table, trials_table
 
-__all__ = ["sweep", "sweep_results"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.design import Design
+    from pipeline.outcome import RaceResult
+    from pipeline.trial import Race
+
+__all__ = ["searched", "sweep"]
 
 
 def sweep(opened: Session) -> None:
-    """Train the grid and the search rounds, and write the sweep's tables."""
-    results = sweep_results(opened)
+    """Train the design and the search rounds, and write the sweep's tables."""
+    results = searched(opened.design, opened.runner.run)
     write_tables(
         opened.places.sweep,
         {
@@ -25,27 +35,36 @@ def sweep(opened: Session) -> None:
     )
 
 
-def sweep_results(opened: Session) -> list[RaceResult]:
-    """Results of the grid and of the search rounds.
+def searched(design: Design, run: Callable[[Sequence[Race]], list[RaceResult]]) -> list[RaceResult]:
+    """Train the design, then rounds of proposals until every cell is pinned or at its limit.
+
+    What a round proposes is a function of the results before it, so a sweep that was stopped
+    anywhere goes on as if it had not been.
 
     Args:
-        opened: The session.
+        design: Makes the races.
+        run: Trains those that the ledger lacks and returns the results of all.
 
     Returns:
-        One result per race.
+        One result per race, the design's first.
 
     Raises:
         ValueError: If no cell is feasible.
     """
-    grid = opened.design.grid()
+    search = design.settings.sweep.search
+    require(search.sampler)
+    grid = design.grid()
     if not grid:
         raise ValueError(
             "sweep.batch_sizes holds no batch size at which any of models can train; "
             "add a larger one"
         )
-    found = _by_fingerprint(opened.runner.run(grid))
-    for number in range(1, opened.settings.sweep.search.rounds + 1):
-        found |= _by_fingerprint(_search(opened, list(found.values()), number))
+    found = _by_fingerprint(run(grid))
+    for number in range(1, search.rounds + 1):
+        races = _round(design, list(found.values()), number)
+        if not races:
+            break
+        found |= _by_fingerprint(run(races))
     return list(found.values())
 
 
@@ -54,24 +73,17 @@ def _by_fingerprint(results: list[RaceResult]) -> dict[str, RaceResult]:
     return {result.race.fingerprint: result for result in results}
 
 
-def _search(opened: Session, results: list[RaceResult], number: int) -> list[RaceResult]:
-    """One round: proposals for every feasible cell, each trained with every replicate."""
-    settings, design = opened.settings, opened.design
-    races = [
-        design.sweep_race(plan.cell, replicate, rates, f"search-{number}")
-        for plan in design.cells()
-        if not plan.infeasible
-        for rates in [
-            propose(
-                plan.cell,
-                [result for result in results if result.race.cell == plan.cell],
-                box=settings.sweep.learning_rates,
-                search=settings.sweep.search,
-                seed=settings.training.seed,
-                round_number=number,
-            )
-        ]
-        if rates
-        for replicate in range(settings.sweep.replicates)
-    ]
-    return opened.runner.run(races)
+def _round(design: Design, results: Sequence[RaceResult], number: int) -> list[Race]:
+    """One round: proposals for every cell not yet pinned, each trained with every replicate."""
+    settings = design.settings
+    races: list[Race] = []
+    for cell in [plan.cell for plan in design.cells() if not plan.infeasible]:
+        own = [result for result in results if result.race.cell == cell]
+        if pinned(own, settings):
+            continue
+        if tried := propose(cell, own, settings, number):
+            races += [
+                design.sweep_race(cell, replicate, tried, f"search-{number}")
+                for replicate in range(settings.sweep.replicates)
+            ]
+    return races

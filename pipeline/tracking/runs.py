@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 __all__ = ["NAMESPACE", "NOTE", "Data", "Phase", "Point", "Run", "Status", "Study", "TrainedModel"]
 
-Phase = Literal["sweep", "confirm"]
+Phase = Literal["sweep", "confirm", "tune"]
 Status = Literal["RUNNING", "FINISHED", "FAILED"]
 
 NAMESPACE: Final = "batchscope."

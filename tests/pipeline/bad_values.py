@@ -166,6 +166,56 @@ BAD_VALUES = {
         "high: .inf ",
         "sweep.learning_rates.high is .inf: it must be a finite number above 0; write 0.1",
     ),
+    "a grid of more than learning rates": (
+        "hyperparameters: {} ",
+        "hyperparameters: {momentum: {low: 0.0, high: 0.95, log: false}} ",
+        "sweep.hyperparameters is {momentum: {low: 0.0, high: 0.95, log: false}}: the design is a "
+        "grid, which lays out learning rates alone; make design sobol",
+    ),
+    "Sobol points no power of two": (
+        "design: grid ",
+        "design: sobol ",
+        "sweep.design is sobol: Sobol points are even only in powers of two, and "
+        "learning_rates.points is 12; make it 8 or 16",
+    ),
+    "hyperparameter unknown": (
+        "hyperparameters: {} ",
+        "hyperparameters: {dropout: {low: 0.0, high: 0.5, log: false}} ",
+        "sweep.hyperparameters.dropout is {low: 0.0, high: 0.5, log: false}: no such "
+        "hyperparameter; remove it, or use momentum or weight_decay",
+    ),
+    "momentum of one": (
+        "hyperparameters: {} ",
+        "hyperparameters: {momentum: {low: 0.0, high: 1.0, log: false}} ",
+        "sweep.hyperparameters.momentum.high is 1.0: momentum lies below 1; write 0.99",
+    ),
+    "logarithm of nothing": (
+        "hyperparameters: {} ",
+        "hyperparameters: {weight_decay: {low: 0.0, high: 0.1, log: true}} ",
+        "sweep.hyperparameters.weight_decay.low is 0.0: a logarithm has no 0; make low positive, "
+        "or log false",
+    ),
+    "CMA-ES of one": (
+        "sampler: none ",
+        "sampler: cmaes ",
+        "sweep.search.sampler is cmaes: CMA-ES needs two hyperparameters or more, and only the "
+        "learning rate is searched; write gp, or list some under sweep.hyperparameters",
+    ),
+    "sampler misspelt": (
+        "sampler: none ",
+        "sampler: gpp ",
+        "sweep.search.sampler is gpp: it must be gp, tpe, cmaes, random or none; did you mean gp?",
+    ),
+    "less than a round": (
+        "limit: 8 ",
+        "limit: 1 ",
+        "sweep.search.limit is 1: one round proposes 4; make limit at least that",
+    ),
+    "narrower than a point": (
+        "until: 1.5 ",
+        "until: 1.0 ",
+        "sweep.search.until is 1.0: it must be a finite number above 1; write 1.5",
+    ),
     "goal above 1": (
         "levels: [0.10, 0.07, 0.05]",
         "levels: [0.10, 5]",

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.design import Design, learning_rate_grid, scaled
+from pipeline.design import Design, scaled
 from pipeline.grouping import cohorts, rank
+from pipeline.points import learning_rate_grid
 from pipeline.settings import LearningRates, Settings
-from pipeline.trial import Cell
+from pipeline.trial import Cell, Hyperparameters
 
 BOX = LearningRates(low=0.001, high=10.0, points=12)
 
@@ -59,7 +60,7 @@ def test_infeasible_cells_are_planned_and_not_trained(design: Design) -> None:
     [cell] = [plan for plan in design.cells() if plan.infeasible]
     assert cell.cell == Cell("lenet", 1)
     assert all(race.cell != cell.cell for race in design.grid())
-    tuned = {plan.cell: 0.1 for plan in design.cells()}
+    tuned = {plan.cell: Hyperparameters(0.1) for plan in design.cells()}
     assert all(a.race.cell != cell.cell for a in design.confirm(tuned, 64))
 
 
@@ -83,7 +84,7 @@ def test_kernel_follows_threshold_and_override(design: Design) -> None:
 
 
 def test_confirm_is_fresh_unraced_and_measures_the_test_split(design: Design) -> None:
-    tuned = {plan.cell: 0.1 for plan in design.cells()}
+    tuned = {plan.cell: Hyperparameters(0.1) for plan in design.cells()}
     assignments = design.confirm(tuned, 64)
     assert {a.race.replicate for a in assignments} == set(range(1000, 1005))
     for assignment in assignments:
@@ -93,7 +94,8 @@ def test_confirm_is_fresh_unraced_and_measures_the_test_split(design: Design) ->
 
 
 def test_rules_carry_the_reference_over(design: Design) -> None:
-    tuned = {Cell("mlp", 64): 0.5, Cell("mlp", 1): 0.02, Cell("mlp", 256): 1.0}
+    rates = {64: 0.5, 1: 0.02, 256: 1.0}
+    tuned = {Cell("mlp", size): Hyperparameters(rate) for size, rate in rates.items()}
     chosen = {
         (a.race.cell.batch_size, a.rule): a.race.trials[0].learning_rate
         for a in design.confirm(tuned, 64)
@@ -110,7 +112,7 @@ def test_rules_carry_the_reference_over(design: Design) -> None:
 def test_rules_that_agree_share_a_race(design: Design) -> None:
     shared = [
         a.race.fingerprint
-        for a in design.confirm({Cell("mlp", 64): 0.5}, 64)
+        for a in design.confirm({Cell("mlp", 64): Hyperparameters(0.5)}, 64)
         if a.race.cell == Cell("mlp", 64)
     ]
     assert len(shared) == 4 * 5
@@ -118,7 +120,7 @@ def test_rules_that_agree_share_a_race(design: Design) -> None:
 
 
 def test_without_the_reference_only_tuned_is_confirmed(design: Design) -> None:
-    assignments = design.confirm({Cell("mlp", 1): 0.5}, 64)
+    assignments = design.confirm({Cell("mlp", 1): Hyperparameters(0.5)}, 64)
     assert {a.rule for a in assignments} == {"tuned"}
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.engines.inline import InlineEngine
 from pipeline.engines.local import LocalEngine
-from pipeline.events import Engine, Evaluated, Event, Finished, Started
+from pipeline.events import Engine, Evaluated, Event, Finished, Started, Stopped
 from pipeline.images import Prepared
 from pipeline.outcome import Ended, RaceResult
 from pipeline.trial import CohortPlan, Recipe
@@ -79,6 +79,81 @@ def test_runs_again(engine: Engine, plans: list[CohortPlan]) -> None:
     assert len(finished(list(engine.run(plans[:1])))) == 1
     assert len(finished(list(engine.run(plans[1:2])))) == 1
     assert list(engine.run([])) == []
+
+
+def test_takes_more_while_it_runs(engine: Engine, plans: list[CohortPlan]) -> None:
+    later = list(plans[1:])
+    engine.submit(plans[0])
+    events: list[Event] = []
+    for event in engine.events():
+        events.append(event)
+        if isinstance(event, Finished) and later:
+            engine.submit(later.pop())
+    assert set(finished(events)) == {race.fingerprint for plan in plans for race in plan.races}
+
+
+def test_stops_a_waiting_cohort_before_it_starts(engine: Engine, plans: list[CohortPlan]) -> None:
+    for plan in plans:
+        engine.submit(plan)
+    engine.stop(plans[-1])
+    events = list(engine.events())
+    assert [event for event in events if event.plan == plans[-1]] == [Stopped(plans[-1])]
+    assert len(finished(events)) == len(plans) - 1
+
+
+def test_stops_a_running_cohort_and_goes_on(
+    engine: Engine, plans: list[CohortPlan], recipe: Recipe, make_race: MakeRace
+) -> None:
+    steps = 3_000 if isinstance(engine, InlineEngine) else 10**7  # inline, stopping saves nothing
+    long = CohortPlan((make_race(replace(recipe, max_steps=steps)),), 8)
+    engine.submit(long)
+    engine.submit(plans[0])
+    events: list[Event] = []
+    for event in engine.events():
+        events.append(event)
+        if isinstance(event, Evaluated) and event.plan == long:
+            engine.stop(long)
+            engine.stop(long)  # asking twice is asking once
+    mine = [event for event in events if event.plan == long]
+    assert isinstance(mine[0], Started)
+    assert mine[-1] == Stopped(long)
+    assert not any(isinstance(event, Finished) for event in mine)
+    assert set(finished(events)) == {race.fingerprint for race in plans[0].races}
+    assert len(finished(list(engine.run(plans[1:2])))) == 1  # a late request stops no other cohort
+
+
+def test_stopping_what_has_ended_changes_nothing(engine: Engine, plans: list[CohortPlan]) -> None:
+    list(engine.run(plans[:1]))
+    engine.stop(plans[0])
+    assert len(finished(list(engine.run(plans[:1])))) == 1
+
+
+def test_a_dead_workers_cohort_is_not_tried_again_once_it_was_to_stop(
+    prepared_folder: Path, recipe: Recipe, make_race: MakeRace
+) -> None:
+    engine = LocalEngine(1, prepared_folder)
+    endless = CohortPlan((make_race(replace(recipe, max_steps=10**7)),), 8)
+    engine.submit(endless)
+    events = engine.events()
+    while not isinstance(next(events), Evaluated):
+        pass
+    child = psutil.Process(multiprocessing.active_children()[0].pid)
+    child.suspend()  # it can't read the request
+    engine.stop(endless)
+    child.kill()
+    assert [event for event in events if not isinstance(event, Evaluated)] == [Stopped(endless)]
+    engine.close()
+
+
+def test_every_evaluation_is_told_at_once_where_asked(
+    prepared_folder: Path, plans: list[CohortPlan]
+) -> None:
+    engine = LocalEngine(1, prepared_folder, quiet_seconds=0)
+    events = list(engine.run(plans[:1]))
+    engine.close()
+    (result,) = finished(events).values()
+    told = [event.step for event in events if isinstance(event, Evaluated)]
+    assert told == result.results[0].curve.steps[1:].tolist()
 
 
 def test_a_dead_workers_cohort_runs_again(

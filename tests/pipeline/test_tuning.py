@@ -32,6 +32,7 @@ def tables(*replicates: Sequence[Row], losses: Sequence[float] = ()) -> tuple[pd
             key = {"fingerprint": f"r{replicate}", "member": member}
             loss = next(given_losses, 1.0)
             cell = {"model": "mlp", "batch_size": 16, "replicate": replicate, "origin": "grid"}
+            cell |= {"momentum": 0.0, "weight_decay": 0.0}
             outcome = {"ended": ended, "steps": steps, "last_validation_loss": loss}
             rows.append({**cell, "learning_rate": rate, **outcome, **key})
             errors = [0.9, GOAL if ended == "reached" else 0.8] if ended != "failed" else []
@@ -100,6 +101,8 @@ def test_one_row_a_cell_with_trials_and_rows_in_order(study: SyntheticStudy) -> 
         "high",
         "edge",
         "method",
+        "momentum",
+        "weight_decay",
     ]
     feasible = study.sweep_cells.query("feasible").sort_values(["model", "batch_size"])
     assert found["model"].tolist() == feasible["model"].tolist()

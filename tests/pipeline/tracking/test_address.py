@@ -11,7 +11,9 @@ from pipeline.tracking import TrackingError, tracking_uri
 class TestTrackingUri:
     @staticmethod
     def of(uri: str | None, **environment: str) -> str:
-        settings = TrackingSettings(mlflow=True, uri=uri, experiment="batchscope")
+        settings = TrackingSettings(
+            mlflow=True, uri=uri, experiment="batchscope", optuna=False, storage=None
+        )
         return tracking_uri(settings, environment)
 
     def test_the_setting_wins_then_the_variable_then_this_folder(

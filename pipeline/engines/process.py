@@ -1,0 +1,123 @@
+"""A worker process as its driver sees it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+import weakref
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from multiprocessing import connection, resource_tracker
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Final
+
+from pipeline.engines.worker import THREAD_VARIABLES, work
+from pipeline.events import Evaluated, Event, Finished, Stopped
+from pipeline.trial import CohortPlan
+
+__all__ = ["REMINDER_SECONDS", "WorkerProcess"]
+
+REMINDER_SECONDS: Final = 1.0  # after which a cohort that tells nothing new is told again
+
+
+class WorkerProcess:
+    """A process, the line to it and the cohort it trains."""
+
+    def __init__(self, folder: Path, quiet_seconds: float) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.plan: CohortPlan | None = None
+        self._told: Evaluated | None = None  # the last that was heard of the cohort
+        self._heard = 0.0
+        self.stopping = False  # whether it has been told to give the cohort up
+        self._process: BaseProcess = context.Process(
+            target=work,
+            args=(theirs, folder, quiet_seconds),
+            name="batchscope-worker",
+            daemon=True,
+        )
+        with _single_threaded(), _deaf_to_ctrl_c():
+            self._process.start()
+        theirs.close()  # else this end would never hear that the worker died
+        # Also at exit, when nobody closed the engine: multiprocessing would ask the worker to end
+        # and wait, and Lightning takes note of such a request without obeying.
+        self._end = weakref.finalize(self, _end, self._process, self.connection)
+
+    @property
+    def exitcode(self) -> int | None:
+        """Exit code of the process, negative for a signal; None while it lives."""
+        return self._process.exitcode
+
+    def give(self, plan: CohortPlan) -> None:
+        """Hand over a cohort. A worker that has died in between is noticed when it is heard."""
+        self.plan, self.stopping = plan, False
+        self._send(plan)
+
+    def stop(self) -> None:
+        """Tell the worker to give its cohort up; told twice it is the same."""
+        if not self.stopping:
+            self.stopping = True
+            self._send(None)
+
+    def receive(self) -> Event:
+        """The next event; one that ends the cohort leaves the worker idle."""
+        event: Event = self.connection.recv()
+        if isinstance(event, Finished | Stopped):
+            self.plan = None
+        self._told = event if isinstance(event, Evaluated) else None
+        self._heard = time.monotonic()
+        return event
+
+    def reminder(self) -> Evaluated | None:
+        """What was heard last, without its rows, if that was a while ago; None otherwise."""
+        if self._told is None or time.monotonic() - self._heard < REMINDER_SECONDS:
+            return None
+        self._heard = time.monotonic()
+        return replace(self._told, rows=())
+
+    def _send(self, order: CohortPlan | None) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(order)
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self._end()
+
+
+def _end(process: BaseProcess, line: connection.Connection) -> None:
+    process.kill()
+    process.join()
+    line.close()
+
+
+@contextmanager
+def _single_threaded() -> Generator[None]:
+    """An environment in which numerical libraries start with one thread each."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Generator[None]:
+    """Children started meanwhile never see Ctrl-C, which a terminal sends to the whole group.
+
+    This process sees it as soon as the block ends.
+    """
+    resource_tracker.ensure_running()  # its start would lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

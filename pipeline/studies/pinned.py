@@ -1,0 +1,42 @@
+"""When a cell's search is done: its tuned learning rate is known as narrowly as asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.tables import curves_table, trials_table
+from pipeline.tuning import tuned_learning_rates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.outcome import RaceResult
+    from pipeline.settings import Settings
+
+__all__ = ["pinned"]
+
+
+def pinned(results: Sequence[RaceResult], settings: Settings) -> bool:
+    """Whether high / low of the tuned learning rate's interval is at most ``sweep.search.until``.
+
+    A function of the cell's results alone, so that a resumed search stops where the first would
+    have. A tuned rate at an edge of what was tried is not pinned, however narrow: the optimum may
+    lie beyond.
+
+    Args:
+        results: Of one cell's races so far, at least one.
+        settings: Of the study.
+
+    Returns:
+        False too where nothing was tuned because every trial diverged or failed.
+    """
+    sweep = settings.sweep
+    row = tuned_learning_rates(
+        trials_table(results),
+        curves_table(results),
+        quantity=sweep.goals.quantity,
+        goal=sweep.goals.hardest,
+        box=(sweep.learning_rates.low, sweep.learning_rates.high),
+        confidence=settings.analysis.confidence,
+    ).iloc[0]
+    return not row["edge"] and bool(row["high"] <= sweep.search.until * row["low"])

@@ -1,0 +1,50 @@
+"""What an Optuna study minimises: one finite number per trial."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from pipeline.outcome import Ended
+
+if TYPE_CHECKING:
+    from pipeline.outcome import TrialResult
+    from pipeline.trial import Quantity
+
+__all__ = ["PENALTY", "value_of"]
+
+PENALTY: Final = 1.0  # log2 steps, added where the goal was not reached: at best twice the steps
+
+
+def value_of(
+    outcome: TrialResult, max_steps: int, *, quantity: Quantity, goal: float
+) -> float | None:
+    """log2 of the optimiser steps to a goal: the first evaluation at or under it.
+
+    Trials that did not get there have finite penalties, as samplers spend a search on the edge of
+    divergence otherwise: exhausted and outraced ones count one doubling more than the steps they
+    took, diverged ones one doubling more than the budget. A trial that trained on past the goal,
+    as confirm's do, counts the steps to the goal.
+
+    Args:
+        outcome: Of the trial.
+        max_steps: Its budget.
+        quantity: What ``goal`` is a level of, on the validation split.
+        goal: A fraction for error, nats for loss.
+
+    Returns:
+        The value, or None where the trial failed or ran out of memory.
+    """
+    if not outcome.ended.measured:
+        return None
+    curve = outcome.curve
+    level = curve.validation_error if quantity == "error" else curve.validation_loss
+    # An evaluation with a loss that is not finite says nothing, whatever its error.
+    there = np.flatnonzero((level <= goal) & np.isfinite(curve.validation_loss))
+    if len(there):
+        return math.log2(max(1, int(curve.steps[there[0]])))
+    if outcome.ended is Ended.DIVERGED:
+        return math.log2(max_steps) + PENALTY
+    return math.log2(max(1, curve.last_step)) + PENALTY

@@ -1,0 +1,1 @@
+"""Tune: batch size and learning rate searched together, by Optuna's samplers and pruners."""

@@ -1,0 +1,129 @@
+"""`batchscope tune` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+
+from pipeline.cli import main
+from pipeline.ledger import Ledger
+from tests.pipeline.conftest import ROOT
+from tests.tiny import TINY, change
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, prepared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    change(tmp_path / "params.yaml", TINY | {"tracking.mlflow": "false"})
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "prepared").symlink_to(prepared_folder)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def say(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    def batchscope(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["batchscope", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0), said.out, said.err
+
+    return batchscope
+
+
+def test_a_tune_and_its_continuation(say: Say, project: Path) -> None:
+    words = ("tune", "--model", "mlp", "--batch-sizes", "16..256", "--sampler", "tpe")
+    status, out, err = say(*words, "--objective", "examples", "--trials", "3", "--workers", "1")
+    assert status == 0
+    assert "tune: 3 of 3 |" in err
+    assert "best settings, best first" in out
+    status, out, err = say(
+        *words, "--objective", "examples", "--trials", "4", "--workers", "1", "--json"
+    )
+    assert "has 3 of 4 trials" in err
+    document = json.loads(out)
+    assert sum(document["trials"].values()) == 4
+    best = document["best"][0]
+    assert 16 <= best["batch_size"] <= 256
+    assert best["values"]["examples"] > 0
+    study = optuna.load_study(study_name=document["study"], storage=document["storage"])
+    assert len(study.trials) == 5 or len(study.trials) == 4  # a queued start may be left over
+    assert len(list((project / "ledger").glob("*.parquet"))) == 4
+    fingerprints = [file.stem for file in (project / "ledger").glob("*.parquet")]
+    kept = [Ledger(project / "ledger", print).read(name) for name in fingerprints]
+    assert {result.race.origin for result in kept if result} == {"tune"}
+
+
+def test_a_dry_run_writes_nothing(say: Say, project: Path) -> None:
+    before = set(project.rglob("*"))
+    status, out, _ = say("tune", "--objective", "steps", "--objective", "examples", "--dry-run")
+    assert status == 0
+    assert "minimise: steps and examples" in out
+    assert "goal: validation error 0.2" in out
+    status, out, _ = say("tune", "--dry-run", "--json", "--learning-rates", "1e-3..1")
+    assert json.loads(out)["learning rates"] == "0.001..1"
+    assert set(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--model", "konv"), "konv"),
+        (("--objective", "speed"), "choose among loss"),
+        (("--batch-sizes", "8-64"), "LOW..HIGH"),
+        (("--batch-sizes", "1..4096"), "training split has 1,347"),
+        (("--learning-rates", "3..x"), "LOW..HIGH"),
+        (("--sampler", "best"), "choose one of gp"),
+        (("--pruner", "best"), "choose one of none"),
+        (("--study", "../x"), "letters, digits"),
+        (("--storage", "optuna.db"), "give a URL"),
+        (("--objective", "loss", "--objective", "steps", "--pruner", "median"), "one objective"),
+        (("--params", "other.yaml"), "there is no such file"),
+    ],
+)
+def test_bad_input_ends_in_status_2_before_anything_is_written(
+    words: tuple[str, ...], complaint: str, say: Say, project: Path
+) -> None:
+    for end in ((), ("--dry-run",)):
+        status, _, err = say("tune", *words, *end)
+        assert status == 2
+        assert err.startswith("error: ")
+        assert complaint in err
+    assert not (project / "optuna.db").exists()
+    assert not list(project.glob("ledger/*.parquet"))
+
+
+def test_missing_data_are_told(say: Say, project: Path) -> None:
+    (project / "data" / "prepared").unlink()
+    status, _, err = say("tune")
+    assert status == 2
+    assert "prepare" in err
+
+
+def test_data_of_another_study_are_told(say: Say, project: Path) -> None:
+    text = (project / "params.yaml").read_text()
+    assert "split_seed: 0" in text
+    (project / "params.yaml").write_text(text.replace("split_seed: 0", "split_seed: 1"))
+    status, _, err = say("tune", "--dry-run")
+    assert status == 2
+    assert "prepare" in err
+
+
+def test_ctrl_c_says_how_to_go_on(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.study.tune.tune", interrupted)
+    status, _, err = say("tune")
+    assert status == 130
+    assert "same command goes on" in err

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+
+from pipeline.tune.question import Question
+from pipeline.tune.storage import count, open_study
+
+
+def opened(storage: str, question: Question) -> optuna.Study:
+    ways = optuna.samplers.RandomSampler(seed=0), optuna.pruners.NopPruner()
+    return open_study(storage, "t", question, "digest", ways)
+
+
+def test_what_is_no_database_is_refused(question: Question, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="give a URL such as"):
+        opened("optuna.db", question)
+    text = tmp_path / "notes.db"
+    text.write_text("not a database, but longer than an empty file\n" * 20)
+    with pytest.raises(ValueError, match="not an SQLite database"):
+        opened(f"sqlite:///{text}", question)
+    assert "not a database" in text.read_text()
+
+
+def test_another_programs_database_is_left_alone(question: Question, tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("create table alembic_version (version_num text)")
+        connection.execute("create table experiments (name text)")
+        connection.commit()
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match=r"another program \(MLflow\?\)"):
+        opened(f"sqlite:///{file}", question)
+    assert file.read_bytes() == before
+
+
+def test_counting_makes_no_file_and_no_study(
+    question: Question, storage: str, tmp_path: Path
+) -> None:
+    assert count(storage, "t") == 0
+    assert not (tmp_path / "optuna.db").exists()
+    study = opened(storage, question)
+    assert count(storage, "other") == 0
+    assert count(storage, "t") == 0
+    study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)  # an orphan, which does not count
+    assert count(storage, "t") == 0
