@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 
-from models.registry import names
 from pipeline.calibration import Conditions
 from pipeline.datasets import specification
 from pipeline.images import Prepared, load_prepared, write_prepared
@@ -25,6 +24,7 @@ from pipeline.study.calibrate import Effort, timed
 from pipeline.study.places import PARAMS
 from pipeline.trial import Cell, Kernel
 
+MODELS = ("mlp", "dense", "local", "conv", "lenet")
 BATCH_SIZES = (1, 16, 64, 256, 1347)
 EFFORT = Effort(widths=(2, 12, 36), rounds=5, seconds=0.2)
 
@@ -46,14 +46,14 @@ def main() -> None:
     """Measure every cell and say where the figures went."""
     torch.set_num_threads(1)
     prepared = _digits()
-    timings = [t for m in names() for size in BATCH_SIZES for t in _cell(prepared, m, size)]
+    timings = [t for m in MODELS for size in BATCH_SIZES for t in _cell(prepared, m, size)]
     for timing in timings:
         print(
             f"{timing.model:6} B={timing.batch_size:<5} {timing.kernel:7} width {timing.width:<3}"
             f" {timing.median:8.3f} ms  ({timing.minimum:.3f} to {timing.maximum:.3f})"
         )
     path = Path(__file__).with_suffix(".json")
-    content = {"conditions": _conditions(), "timings": [asdict(timing) for timing in timings]}
+    content = {"conditions": conditions(), "timings": [asdict(timing) for timing in timings]}
     path.write_text(json.dumps(content, indent=1) + "\n")
     print(f"written to {path}")
 
@@ -88,7 +88,8 @@ def _digits() -> Prepared:
         return load_prepared(folder)
 
 
-def _conditions() -> dict[str, str | int]:
+def conditions() -> dict[str, str | int]:
+    """What the figures were measured on."""
     return {
         "machine": platform.machine(),
         "processor": platform.processor(),

@@ -16,7 +16,10 @@ def lenet(task: Task) -> nn.Module:
 
     6 and 16 channels, then 120 and 84 units. On images of at least 28 pixels a side it has the
     original's 5×5 kernels, padded so that 28×28 works; on smaller ones 3×3 kernels that keep the
-    size, so that two poolings still leave something to read. Weights start as torch's layers do.
+    size, so that two poolings still leave something to read.
+
+    Initialisation: torch's layers', uniform in ±1/√(inputs of a unit); the original's was uniform
+    in ±2.4/(inputs).
 
     Args:
         task: Sizes of the input and output.

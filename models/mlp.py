@@ -14,7 +14,7 @@ _HIDDEN = 64
 def mlp(task: Task) -> nn.Module:
     """One hidden layer of 64 rectified units over the flattened pixels.
 
-    Weights start as torch.nn.Linear's do: uniform in ±1/√(inputs).
+    Initialisation: torch.nn.Linear's, uniform in ±1/√(inputs).
 
     Args:
         task: Sizes of the input and output.

@@ -28,8 +28,40 @@ __all__ = [
     "stochastic",
 ]
 
-# Modules are named, not imported: torch takes seconds, and most stages need only the name.
-_REGISTERED: Final = {"mlp": "models.mlp", "conv": "models.conv", "lenet": "models.lenet"}
+
+@dataclass(frozen=True)
+class _Entry:
+    """A registered network, declared without importing it: torch takes seconds.
+
+    Attributes:
+        source: Where the architecture comes from.
+        couples_examples: Whether one example's output depends on its batch.
+        stochastic: Whether forward draws random numbers in training.
+    """
+
+    source: str
+    couples_examples: bool = False
+    stochastic: bool = False
+
+
+# The factory of a network is the function of its name, in the module of its name.
+_REGISTERED: Final = {
+    "conv": _Entry("the notes: tied and local layers"),
+    "conv_true": _Entry("the notes: conv with its kernels flipped"),
+    "dense": _Entry("the notes: order-4 dense layers"),
+    "lenet": _Entry("LeCun et al. 1998, LeNet-5"),
+    "linear": _Entry("softmax regression"),
+    "local": _Entry("the notes: local layers, untied"),
+    "mlp": _Entry("one hidden layer of 64 units"),
+    "mlp_matched": _Entry("one hidden layer, as many parameters as conv"),
+    "resnet18": _Entry("He et al. 2016, torchvision's, small stem", couples_examples=True),
+    "resnet8": _Entry("He et al. 2016, n = 1", couples_examples=True),
+    "resnet8_gn": _Entry("resnet8 with Wu & He 2018's normalisation"),
+    "simple_cnn": _Entry("Shallue et al. 2018, Simple CNN"),
+    "tied": _Entry("the notes: tied layers, not local"),
+    "vgg": _Entry("Simonyan & Zisserman 2015, small"),
+}
+_ASKED_ONLY_OUTSIDE: Final = (8, 32)  # pixels a side: all networks are tested within
 _FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _DECLARATION: Final = "__batchscope__"
 
@@ -41,6 +73,7 @@ class Network:
     Attributes:
         name: As in params.yaml.
         factory: Makes the module for a task; its parameters follow torch's global generator.
+        source: Where the architecture comes from; "" where nothing is said.
         objective: How outputs are scored, example by example.
         couples_examples: Whether one example's output depends on its batch (BatchNorm).
         stochastic: Whether forward draws random numbers in training (dropout).
@@ -48,6 +81,7 @@ class Network:
 
     name: str
     factory: Factory
+    source: str
     objective: Objective
     couples_examples: bool
     stochastic: bool
@@ -89,7 +123,7 @@ def names() -> tuple[str, ...]:
 def module_of(name: str) -> str:
     """Dotted name of the module that defines a network; its source is in the fingerprint."""
     check_name(name)
-    return _REGISTERED.get(name) or name.partition(":")[0]
+    return f"models.{name}" if name in _REGISTERED else name.partition(":")[0]
 
 
 def check_name(name: str) -> None:
@@ -138,18 +172,22 @@ def network(name: str) -> Network:
     factory = cast("Factory | None", getattr(importlib.import_module(module), attribute, None))
     if factory is None:
         raise ValueError(f"module {module!r} has no factory {attribute!r}; check models: {name}")
-    declared = getattr(factory, _DECLARATION, None) or _plain_classifier()
+    if known := _REGISTERED.get(name):
+        declared, source = _classifier(known.couples_examples, known.stochastic), known.source
+    else:
+        declared, source = getattr(factory, _DECLARATION, None) or _classifier(), ""
     return Network(
-        name, factory, declared.objective, declared.couples_examples, declared.stochastic
+        name, factory, source, declared.objective, declared.couples_examples, declared.stochastic
     )
 
 
 def infeasible(name: str, task: Task, batch_size: int) -> str:
     """Why a network cannot train at a batch size, or "" where it can.
 
-    BatchNorm on 1×1 maps has no variance to divide by when the batch is a single example. A
-    registered network that doesn't couple examples is feasible at any batch size, unasked; any
-    other makes one forward pass in training mode.
+    BatchNorm on 1×1 maps has no variance to divide by when the batch is a single example, and a
+    network may refuse images too small or too large for it. A registered network that doesn't
+    couple examples is feasible, unasked, on images of 8 to 32 pixels a side and up to 3 channels;
+    any other makes one forward pass in training mode.
 
     Args:
         name: As in params.yaml.
@@ -162,13 +200,13 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
     Raises:
         ValueError: If the network breaks in any other way.
     """
-    if name in _REGISTERED:
+    if _surely_feasible(name, task):
         return ""
     import torch
 
-    images = torch.zeros(min(batch_size, 2), task.channels, task.height, task.width)
     # A forward pass may draw (dropout); the generator it draws from is the caller's.
     with torch.random.fork_rng(devices=[]), torch.no_grad():  # pyright: ignore[reportUnknownMemberType]
+        images = torch.zeros(min(batch_size, 2), task.channels, task.height, task.width)
         try:
             network(name).factory(task).train()(images)
         except ValueError as problem:
@@ -183,15 +221,27 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
 
 
 def stochastic(name: str) -> bool:
-    """Whether a network's forward draws random numbers in training; none of the registered does.
+    """Whether a network's forward draws random numbers in training.
 
     Args:
         name: As in params.yaml.
     """
-    return name not in _REGISTERED and network(name).stochastic
+    known = _REGISTERED.get(name)
+    return known.stochastic if known else network(name).stochastic
 
 
-def _plain_classifier() -> _Declaration:
+def _surely_feasible(name: str, task: Task) -> bool:
+    known = _REGISTERED.get(name)
+    smallest, largest = _ASKED_ONLY_OUTSIDE
+    return (
+        known is not None
+        and not known.couples_examples
+        and task.channels <= 3
+        and all(smallest <= side <= largest for side in (task.height, task.width))
+    )
+
+
+def _classifier(couples_examples: bool = False, stochastic: bool = False) -> _Declaration:
     from models.task import CLASSIFICATION
 
-    return _Declaration(CLASSIFICATION, couples_examples=False, stochastic=False)
+    return _Declaration(CLASSIFICATION, couples_examples, stochastic)

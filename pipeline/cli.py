@@ -9,8 +9,10 @@ import typer
 from pipeline.commands.calibrate import calibrate
 from pipeline.commands.check import check
 from pipeline.commands.datasets import datasets
+from pipeline.commands.describe import describe
 from pipeline.commands.doctor import doctor
 from pipeline.commands.manners import run
+from pipeline.commands.models import models
 from pipeline.commands.restore import restore
 from pipeline.commands.study.group import study
 from pipeline.commands.tune import tune
@@ -56,6 +58,8 @@ app.command(rich_help_panel=STUDY)(tune)
 app.add_typer(study, name="study", rich_help_panel=STUDY)
 app.command(rich_help_panel=LOOK)(ui)
 app.command(rich_help_panel=LOOK)(datasets)
+app.command(rich_help_panel=LOOK)(models)
+app.command(rich_help_panel=LOOK)(describe)
 app.command(rich_help_panel=STUDY)(restore)
 app.command(rich_help_panel=SET_UP)(check)
 app.command(rich_help_panel=SET_UP)(doctor)

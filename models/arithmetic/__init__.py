@@ -1,0 +1,1 @@
+"""The arithmetic of sliding windows: sizes, receptive fields, use of pixels, costs."""

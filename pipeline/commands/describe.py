@@ -1,0 +1,142 @@
+"""`batchscope describe`: a network layer by layer, and what each constraint saves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from models.anatomy import Layer, WindowSizes
+
+__all__ = ["describe"]
+
+_HEADER: Final = (
+    "layer", "kind", "output", "kernel", "stride", "padding", "field", "parameters",
+    "multiply-adds", "dense weights", "saving",
+)  # fmt: skip
+
+
+def describe(
+    name: Annotated[str, typer.Argument(help="A network: registered, or package.module:factory.")],
+    image: Annotated[
+        str | None,
+        typer.Option(help="Channels × height × width, as in 1x28x28; else the study's data."),
+    ] = None,
+    classes: Annotated[int, typer.Option(min=1, help="Classes, with --image.")] = 10,
+    figure: Annotated[
+        Path | None, typer.Option(help="SVG of pixel use and receptive fields to write.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    params: Annotated[Path, typer.Option(help="Settings that name the data.")] = Path(
+        "params.yaml"
+    ),
+) -> None:
+    """Show a network layer by layer: sizes, windows, receptive fields, costs.
+
+    Field: rows × columns of the image that the layer's middle unit sees. Saving: weights of the
+    dense layer between the same numbers, over the layer's own.
+
+    Examples:
+        batchscope describe conv --image 1x28x28
+        batchscope describe conv --image 3x32x32 --figure conv.svg
+    """
+    from models.anatomy import anatomy
+    from models.registry import check_name, network
+    from pipeline.aside import write_aside
+    from pipeline.commands.columns import columns
+    from pipeline.commands.task import given_task, study_task
+    from pipeline.settings_file import load_settings
+
+    check_name(name)
+    task = given_task(image, classes) if image else study_task(load_settings(params))
+    made = network(name).factory(task)
+    layers = anatomy(made, task)
+    if figure is not None:
+        from pipeline.figures.pixel_use import pixel_use
+
+        write_aside(figure, pixel_use(name, task, layers).svg().encode())
+    if as_json:
+        typer.echo(json.dumps({"layers": [_record(layer) for layer in layers]}, indent=1))
+        return
+    rows = [list(_cells(layer).values()) for layer in layers]
+    size = f"{task.channels}×{task.height}×{task.width}"
+    typer.echo(f"{name} on images of {size}, {task.classes} classes")
+    typer.echo(columns(_HEADER, rows))
+    typer.echo(_total(sum(p.numel() for p in made.parameters()), layers))
+    if any(layer.sight is None for layer in layers):
+        typer.echo("field: not looked for, the network is too large for it at this image size")
+    if figure is not None:
+        typer.echo(f"wrote {figure}")
+
+
+def _total(parameters: int, layers: tuple[Layer, ...]) -> str:
+    weights = sum(layer.cost.weights for layer in layers if layer.cost)
+    work = sum(layer.cost.multiply_adds for layer in layers if layer.cost)
+    dense = sum(layer.dense.weights for layer in layers if layer.dense)
+    saved = f"; dense layers between the same numbers: {dense:,} weights, {dense / weights:,.1f}×"
+    return f"in all: {parameters:,} parameters, {work:,} multiply-adds{saved if weights else ''}"
+
+
+def _record(layer: Layer) -> dict[str, Any]:
+    field = layer.sight and layer.sight.field()
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "input": layer.inputs,
+        "output": layer.outputs,
+        "kernel": layer.window and layer.window.kernel,
+        "stride": layer.window and layer.window.stride,
+        "padding": layer.window and layer.window.padding,
+        "dilation": layer.window and layer.window.dilation,
+        "receptive_field": field and [len(field[0]), len(field[1])],
+        "parameters": layer.parameters,
+        "weights": layer.cost and layer.cost.weights,
+        "multiply_adds": layer.cost and layer.cost.multiply_adds,
+        "dense_weights": layer.dense and layer.dense.weights,
+        "saving": layer.saving,
+    }
+
+
+def _cells(layer: Layer) -> dict[str, str]:
+    record = _record(layer)
+
+    def count(name: str) -> str:
+        return "-" if record[name] is None else f"{record[name]:,}"
+
+    return {
+        "layer": layer.name or "-",
+        "kind": layer.kind,
+        "output": "×".join(map(str, layer.outputs)),
+        "kernel": _kernel(layer.window),
+        "stride": _pair(layer.window and layer.window.stride),
+        "padding": _padding(layer.window),
+        "field": "×".join(map(str, record["receptive_field"] or ["-"])),
+        "parameters": f"{layer.parameters:,}",
+        "multiply-adds": count("multiply_adds"),
+        "dense weights": count("dense_weights"),
+        "saving": "-" if layer.saving is None else f"{layer.saving:,.1f}×",
+    }
+
+
+def _kernel(window: WindowSizes | None) -> str:
+    if window is None:
+        return "-"
+    dilated = f" dilated {_pair(window.dilation)}" if window.dilation != (1, 1) else ""
+    return "×".join(map(str, window.kernel)) + dilated
+
+
+def _pair(value: tuple[int, int] | None) -> str:
+    if value is None:
+        return "-"
+    return str(value[0]) if value[0] == value[1] else f"{value[0]},{value[1]}"
+
+
+def _padding(window: WindowSizes | None) -> str:
+    """One number where all sides agree; else left, right, top and bottom."""
+    if window is None:
+        return "-"
+    sides = window.padding
+    return str(sides[0]) if len(set(sides)) == 1 else ",".join(map(str, sides))

@@ -1,0 +1,68 @@
+"""Every registered network trains the same under either kernel, and at any width to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.registry import infeasible, names, network
+from pipeline.images import Prepared
+from pipeline.outcome import TrialResult
+from pipeline.training import train_cohort
+from pipeline.trial import CohortPlan, Race, Recipe
+from tests.pipeline.conftest import MakeRace
+
+HEAVY = {"resnet18", "resnet8", "resnet8_gn", "simple_cnn", "vgg"}
+
+
+def train(races: list[Race], prepared: Prepared, width: int) -> list[TrialResult]:
+    finished = train_cohort(CohortPlan(tuple(races), width), prepared, lambda _: None)
+    results = [result for race in finished for result in race.results]
+    assert not [r.message for r in results if r.message]
+    return results
+
+
+@pytest.mark.parametrize("name", names())
+def test_both_kernels_train_the_same_network(
+    name: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    """To rounding, in double precision; networks that draw random numbers train solo only."""
+    if network(name).stochastic:
+        pytest.skip("draws random numbers, so it trains solo")
+    shared = replace(recipe, max_steps=1 if name == "resnet18" else 12, evaluation_ratio=2.0)
+    rates = (0.003, 0.01)
+    curves = []
+    for kernel in ("stacked", "solo"):
+        race = make_race(replace(shared, kernel=kernel), model=name, batch_size=5, rates=rates)
+        curves.append([result.curve for result in train([race], prepared, 2)])
+    for stacked, solo in zip(*curves, strict=True):
+        np.testing.assert_allclose(stacked.validation_loss, solo.validation_loss, rtol=1e-8)
+        np.testing.assert_allclose(stacked.train_loss[1:], solo.train_loss[1:], rtol=1e-8)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 64])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in HEAVY)) for n in names()]
+)
+def test_numbers_are_the_same_bits_at_any_width(
+    name: str, batch_size: int, prepared: Prepared, recipe: Recipe, make_race: MakeRace
+) -> None:
+    if network(name).stochastic:
+        pytest.skip("draws random numbers, so it trains solo")
+    if infeasible(name, prepared.task, batch_size):
+        pytest.skip("infeasible at this batch size")
+    shared = replace(recipe, precision="32-true", max_steps=4, evaluation_ratio=3.0)
+    rates = tuple(0.003 * 1.2**i for i in range(4))
+    races = [
+        make_race(shared, model=name, batch_size=batch_size, replicate=r, rates=rates)
+        for r in range(3)
+    ]
+    widest = train(races, prepared, 12)
+    for width in (2, 3, 5):
+        for left, right in zip(widest, train(races, prepared, width), strict=True):
+            for column in ("validation_loss", "train_loss"):
+                np.testing.assert_array_equal(
+                    getattr(left.curve, column), getattr(right.curve, column)
+                )
