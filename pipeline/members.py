@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from pipeline.trial import Recipe, Trial
 __all__ = ["Members"]
 
 State = dict[str, Tensor]
+_LEAST: Final = 4  # members and ghosts of a stacked lane
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Members:
         trials: One per member.
         objective: How outputs are scored.
         recipe: Gives kernel and update rule.
-        width: Most members of a stacked lane.
+        width: Most members of a stacked lane, though four always compute together.
 
     Attributes:
         trainable: Parameters that are trained, by name, [K or more, ...]; rows past K are ghosts.
@@ -106,10 +108,11 @@ class Members:
         if self._recipe.kernel == "solo" or not self._count:
             self.lanes = [self._lane(slice(i, i + 1)) for i in range(self._count)]
             return
-        # Balanced lanes of at least two: the stacked kernel's last bits differ at width one, so a
-        # member left alone is padded with a ghost, a copy of the last member that nobody reads.
-        lanes = math.ceil(self._count / self._width)
-        padded = max(self._count, 2 * lanes)
+        # Balanced lanes of at least four: narrower ones have other last bits (at width one always,
+        # below four with colour images, whose few channels another convolution kernel computes), so
+        # members left alone are padded with ghosts, copies of the last member that nobody reads.
+        lanes = math.ceil(self._count / max(_LEAST, self._width))
+        padded = max(self._count, _LEAST * lanes)
         if padded > self._count:
             last = self._count - 1
             self._select(torch.arange(padded, device=self._replicates.device).clamp(max=last))
