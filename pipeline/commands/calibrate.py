@@ -28,7 +28,7 @@ def calibrate(
     write: Annotated[bool, typer.Option("--write", help="Put the proposal into PARAMS.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Time both kernels and several widths for each cell of the study, and propose settings.
+    """Time both kernels and several widths for each cell, and propose settings.
 
     Milliseconds per optimiser step and member, on one thread as in a worker. Measure an idle
     machine. Another kernel trains its cells again; the width is free. Widths measured by default:

@@ -94,27 +94,27 @@ BAD_VALUES = {
         "make it larger",
     ),
     "no list of models": (
-        "models: [mlp, conv, lenet]",
+        "models: [mlp, dense, local, conv, lenet]",
         "models: mlp",
         "models is mlp: it must be a list, not empty, each entry text; write [mlp], for example",
     ),
     "no models": (
-        "models: [mlp, conv, lenet]",
+        "models: [mlp, dense, local, conv, lenet]",
         "models: []",
         "models is []: it must be a list, not empty, each entry text; write [mlp], for example",
     ),
     "model unknown": (
-        "models: [mlp, conv, lenet]",
+        "models: [mlp, dense, local, conv, lenet]",
         "models: [mlp, convv]",
         "models[1] is convv: 'convv' is no registered network; did you mean conv?",
     ),
     "model a number": (
-        "models: [mlp, conv, lenet]",
+        "models: [mlp, dense, local, conv, lenet]",
         "models: [3]",
         "models[0] is 3: it must be text; put it in quotes",
     ),
     "model twice": (
-        "models: [mlp, conv, lenet]",
+        "models: [mlp, dense, local, conv, lenet]",
         "models: [mlp, conv, mlp]",
         "models[2] is mlp: models holds mlp twice; remove one",
     ),
@@ -196,18 +196,18 @@ BAD_VALUES = {
         "or log false",
     ),
     "CMA-ES of one": (
-        "sampler: none ",
+        "sampler: gp ",
         "sampler: cmaes ",
         "sweep.search.sampler is cmaes: CMA-ES needs two hyperparameters or more, and only the "
         "learning rate is searched; write gp, or list some under sweep.hyperparameters",
     ),
     "sampler misspelt": (
-        "sampler: none ",
+        "sampler: gp ",
         "sampler: gpp ",
         "sweep.search.sampler is gpp: it must be gp, tpe, cmaes, random or none; did you mean gp?",
     ),
     "less than a round": (
-        "limit: 8 ",
+        "limit: 4 ",
         "limit: 1 ",
         "sweep.search.limit is 1: one round proposes 4; make limit at least that",
     ),

@@ -156,7 +156,7 @@ def test_the_proposal_is_made_from_what_was_timed(
     monkeypatch.setattr(verb, "timed", faked)
     told: list[CellTimes] = []
     found = calibrate(settings, Places(prepared=prepared_folder), QUICK, told.append)
-    assert len(told) == len(found.cells) == 18
+    assert len(told) == len(found.cells) == 5 * 6
     assert found.now == Choice(64, {}, 36)
     assert found.proposed == Choice(1347, {}, 36)
     assert found.seconds_proposed < found.seconds_now

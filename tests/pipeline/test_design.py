@@ -46,7 +46,7 @@ def test_replicates_shift_the_grid_differently_and_evenly() -> None:
 
 def test_the_grid_is_the_same_for_all_cells(design: Design) -> None:
     races = design.grid()
-    assert len(races) == (3 * 6 - 1) * 3
+    assert len(races) == (5 * 6 - 1) * 3
     for replicate in range(3):
         grids = {
             tuple(t.learning_rate for t in race.trials)

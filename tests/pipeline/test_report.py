@@ -191,7 +191,8 @@ def test_stage_writes_everything_twice_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_bytes(PARAMS.read_bytes())
+    alone = PARAMS.read_text(encoding="utf-8").replace("mlflow: true ", "mlflow: false ")
+    Path("params.yaml").write_text(alone, encoding="utf-8")
     made = synthetic_tables(("mlp", "conv"), (16, TRAIN_EXAMPLES))
     settings = settings_for(("mlp", "conv"), (16, TRAIN_EXAMPLES))
     for folder, tables_of in (

@@ -141,7 +141,7 @@ def test_missing_and_unreadable_files_say_what_to_do(tmp_path: Path) -> None:
 
 
 def test_an_alias_inside_itself_is_refused(tmp_path: Path) -> None:
-    refusal = _refusal(tmp_path, DEFAULT.replace("[mlp, conv, lenet]", "&m [*m]"))
+    refusal = _refusal(tmp_path, DEFAULT.replace("[mlp, dense, local, conv, lenet]", "&m [*m]"))
     number = DEFAULT[: DEFAULT.index("models:")].count("\n") + 1
     assert [line.partition(";")[0] for line in refusal] == [
         f"params.yaml:{number}: models[0] is &m [*m]: it must be text"
