@@ -37,7 +37,6 @@ from pipeline.settings_file import load_settings
 from pipeline.study.places import Places
 from pipeline.study.session import Session, design_of
 from pipeline.study.tune import search
-from pipeline.tracking import NullMirror
 from pipeline.trial import Cell
 from pipeline.tune.method import Method
 from pipeline.tune.question import Question
@@ -183,7 +182,7 @@ def _opened(folder: Path) -> Iterator[Session]:
     engine = LocalEngine(2, places.prepared)
     ledger = Ledger(folder / "ledger", print)
     width = settings.training.cohort_width
-    runner = Runner("benchmark", ledger, engine, NullMirror(), width, _say)
+    runner = Runner("benchmark", ledger, engine, (), width, _say)
     try:
         yield Session(settings, places, manifest, design_of(settings, manifest), runner)
     finally:
