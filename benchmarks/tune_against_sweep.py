@@ -37,7 +37,7 @@ from pipeline.settings_file import load_settings
 from pipeline.study.places import Places
 from pipeline.study.session import Session, design_of
 from pipeline.study.tune import search
-from pipeline.trial import Cell
+from pipeline.trial import Cell, Hyperparameters
 from pipeline.tune.method import Method
 from pipeline.tune.question import Question
 from pipeline.tune.races import Races
@@ -134,11 +134,10 @@ def _fresh(opened: Session, arm: Arm) -> tuple[float, ...]:
     training = opened.settings.training.model_copy(update={"seed": FRESH_SEED})
     settings = opened.settings.model_copy(update={"training": training})
     design = design_of(settings, opened.manifest)
+    tried = Hyperparameters(arm.learning_rate, training.momentum, training.weight_decay)
     races = []
     for replicate in range(MAX_REPLICATES, MAX_REPLICATES + FRESH):
-        race = design.sweep_race(
-            Cell(arm.model, arm.batch_size), replicate, [arm.learning_rate], "confirm"
-        )
+        race = design.sweep_race(Cell(arm.model, arm.batch_size), replicate, [tried], "confirm")
         recipe = replace(race.recipe, race=None)
         fingerprint = race_fingerprint(race.trials, recipe, design.data_digest)
         races.append(replace(race, recipe=recipe, fingerprint=fingerprint))
