@@ -142,7 +142,10 @@ def _fresh(opened: Session, arm: Arm) -> tuple[float, ...]:
         fingerprint = race_fingerprint(race.trials, recipe, design.data_digest)
         races.append(replace(race, recipe=recipe, fingerprint=fingerprint))
     question = _question(settings, design, arm.model)
-    return tuple(value_of(question, "examples", r) for r in opened.runner.run(races))
+    results = opened.runner.run(races)
+    if not all(result.final for result in results):
+        raise RuntimeError(f"a fresh replicate of {arm} failed; the same command goes on")
+    return tuple(value_of(question, "examples", result) for result in results)
 
 
 def _question(settings: Settings, design: Design, model: str) -> Question:
