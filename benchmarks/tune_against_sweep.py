@@ -130,7 +130,11 @@ def _tuned(opened: Session, question: Question, seed: int, options: argparse.Nam
 
 
 def _fresh(opened: Session, arm: Arm) -> tuple[float, ...]:
-    """Log2 of examples to the goal of fresh replicates, none raced."""
+    """Log2 of examples to the goal of fresh replicates, none raced.
+
+    Raises:
+        RuntimeError: If one failed, and so has no cost.
+    """
     training = opened.settings.training.model_copy(update={"seed": FRESH_SEED})
     settings = opened.settings.model_copy(update={"training": training})
     design = design_of(settings, opened.manifest)
