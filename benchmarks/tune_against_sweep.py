@@ -37,8 +37,7 @@ from pipeline.settings_file import load_settings
 from pipeline.study.places import Places
 from pipeline.study.session import Session, design_of
 from pipeline.study.tune import search
-from pipeline.tracking import NullMirror
-from pipeline.trial import Cell
+from pipeline.trial import Cell, Hyperparameters
 from pipeline.tune.method import Method
 from pipeline.tune.question import Question
 from pipeline.tune.races import Races
@@ -131,20 +130,26 @@ def _tuned(opened: Session, question: Question, seed: int, options: argparse.Nam
 
 
 def _fresh(opened: Session, arm: Arm) -> tuple[float, ...]:
-    """Log2 of examples to the goal of fresh replicates, none raced."""
+    """Log2 of examples to the goal of fresh replicates, none raced.
+
+    Raises:
+        RuntimeError: If one failed, and so has no cost.
+    """
     training = opened.settings.training.model_copy(update={"seed": FRESH_SEED})
     settings = opened.settings.model_copy(update={"training": training})
     design = design_of(settings, opened.manifest)
+    tried = Hyperparameters(arm.learning_rate, training.momentum, training.weight_decay)
     races = []
     for replicate in range(MAX_REPLICATES, MAX_REPLICATES + FRESH):
-        race = design.sweep_race(
-            Cell(arm.model, arm.batch_size), replicate, [arm.learning_rate], "confirm"
-        )
+        race = design.sweep_race(Cell(arm.model, arm.batch_size), replicate, [tried], "confirm")
         recipe = replace(race.recipe, race=None)
         fingerprint = race_fingerprint(race.trials, recipe, design.data_digest)
         races.append(replace(race, recipe=recipe, fingerprint=fingerprint))
     question = _question(settings, design, arm.model)
-    return tuple(value_of(question, "examples", r) for r in opened.runner.run(races))
+    results = opened.runner.run(races)
+    if not all(result.final for result in results):
+        raise RuntimeError(f"a fresh replicate of {arm} failed; the same command goes on")
+    return tuple(value_of(question, "examples", result) for result in results)
 
 
 def _question(settings: Settings, design: Design, model: str) -> Question:
@@ -183,7 +188,7 @@ def _opened(folder: Path) -> Iterator[Session]:
     engine = LocalEngine(2, places.prepared)
     ledger = Ledger(folder / "ledger", print)
     width = settings.training.cohort_width
-    runner = Runner("benchmark", ledger, engine, NullMirror(), width, _say)
+    runner = Runner("benchmark", ledger, engine, (), width, _say)
     try:
         yield Session(settings, places, manifest, design_of(settings, manifest), runner)
     finally:

@@ -77,7 +77,6 @@ def tune(
 
     Examples:
         batchscope tune --model conv --objective examples --trials 18
-        batchscope tune --objective loss --sampler tpe --pruner hyperband --trials 60
         batchscope tune --objective steps --objective examples --batch-sizes 1..512
     """
     from pipeline.settings_file import load_settings

@@ -134,10 +134,4 @@ def _cmaes(question: Question, started: int, seed: int) -> BaseSampler:
 
     if len(question.objectives) > 1:
         raise ValueError("sampler is cmaes, which searches one objective; choose gp, tpe or nsgaii")
-    try:
-        return samplers.CmaEsSampler(seed=seed, n_startup_trials=started)
-    except ImportError:
-        raise ValueError(
-            "sampler is cmaes, and the package that it needs is missing; pip install cmaes, or "
-            "choose gp"
-        ) from None
+    return samplers.CmaEsSampler(seed=seed, n_startup_trials=started)

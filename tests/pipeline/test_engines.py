@@ -152,7 +152,8 @@ def test_every_evaluation_is_told_at_once_where_asked(
     events = list(engine.run(plans[:1]))
     engine.close()
     (result,) = finished(events).values()
-    told = [event.step for event in events if isinstance(event, Evaluated)]
+    # A silent cohort's last event is told again without rows, at a pace that the load decides.
+    told = [event.step for event in events if isinstance(event, Evaluated) and event.rows]
     assert told == result.results[0].curve.steps[1:].tolist()
 
 

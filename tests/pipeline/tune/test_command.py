@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.ledger import Ledger
+from pipeline.manifest import read_manifest
 from tests.pipeline.conftest import ROOT
 from tests.tiny import TINY, change
 
@@ -86,7 +87,7 @@ def test_a_dry_run_writes_nothing(say: Say, project: Path) -> None:
         (("--sampler", "best"), "choose one of gp"),
         (("--pruner", "best"), "choose one of none"),
         (("--study", "../x"), "letters, digits"),
-        (("--storage", "optuna.db"), "give a URL"),
+        (("--storage", "optuna.db"), "not the URL of a database"),
         (("--objective", "loss", "--objective", "steps", "--pruner", "median"), "one objective"),
         (("--params", "other.yaml"), "there is no such file"),
     ],
@@ -103,20 +104,30 @@ def test_bad_input_ends_in_status_2_before_anything_is_written(
     assert not list(project.glob("ledger/*.parquet"))
 
 
-def test_missing_data_are_told(say: Say, project: Path) -> None:
+def test_missing_data_are_prepared(say: Say, project: Path, prepared_folder: Path) -> None:
     (project / "data" / "prepared").unlink()
-    status, _, err = say("tune")
-    assert status == 2
-    assert "prepare" in err
+    status, _, _ = say("tune", "--model", "mlp", "--trials", "1", "--workers", "1")
+    assert status == 0
+    made = project / "data" / "prepared"
+    assert not made.is_symlink()
+    assert read_manifest(made).digest == read_manifest(prepared_folder).digest
 
 
-def test_data_of_another_study_are_told(say: Say, project: Path) -> None:
-    text = (project / "params.yaml").read_text()
-    assert "split_seed: 0" in text
-    (project / "params.yaml").write_text(text.replace("split_seed: 0", "split_seed: 1"))
-    status, _, err = say("tune", "--dry-run")
-    assert status == 2
-    assert "prepare" in err
+def test_data_of_another_study_are_prepared_beside(
+    say: Say, project: Path, prepared_folder: Path
+) -> None:
+    change(project / "params.yaml", {"data.split_seed": "1"})
+    status, _, _ = say("tune", "--model", "mlp", "--trials", "1", "--workers", "1")
+    assert status == 0
+    (made,) = (project / "data" / "studies").glob("digits-*/prepared")
+    (trained,) = (project / "ledger").glob("*.parquet")
+    assert read_manifest(made).digest != read_manifest(prepared_folder).digest
+    assert (project / "data" / "prepared").resolve() == prepared_folder.resolve()  # left alone
+    change(project / "params.yaml", {"data.split_seed": "0"})
+    status, _, err = say("tune", "--model", "mlp", "--trials", "1", "--workers", "1")
+    assert status == 2  # the study of that name was of the other data
+    assert "data, source code" in err
+    assert [trained] == list((project / "ledger").glob("*.parquet"))
 
 
 def test_ctrl_c_says_how_to_go_on(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:

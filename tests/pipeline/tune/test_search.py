@@ -51,7 +51,7 @@ def test_finds_the_best_setting(
     assert found.trials == {"complete": 30}
 
 
-@pytest.mark.parametrize("sampler", ["random", "qmc", "nsgaii"])
+@pytest.mark.parametrize("sampler", ["cmaes", "random", "qmc", "nsgaii"])
 def test_every_sampler_searches(
     sampler: str, question: Question, storage: str, open_session: Open
 ) -> None:
