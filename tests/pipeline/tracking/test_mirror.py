@@ -27,18 +27,26 @@ assert not {"mlflow", "torch", "pandas", "sqlalchemy"} & set(sys.modules)
 
 
 class TestReconciling:
-    def test_a_child_that_a_kill_cut_short_is_written_anew(self, uri: str) -> None:
+    @pytest.mark.parametrize(
+        "cut",
+        [
+            "RowWriter.write",
+            "RowWriter.of = lambda *_: None; MlflowClient.set_terminated",
+        ],
+    )
+    def test_a_child_that_a_kill_cut_short_is_written_anew(self, cut: str, uri: str) -> None:
         code = f"""
 import os, signal
 from mlflow import MlflowClient
+from pipeline.tracking.rows import RowWriter
 from tests.pipeline.mirrored import opened, race_result
-MlflowClient.set_terminated = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+{cut} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 opened({uri!r}).write(race_result())
 """
         killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
         assert killed.returncode == -signal.SIGKILL
-        (half,) = runs(uri)
-        assert half.info.status == "RUNNING"
+        assert len(runs(uri)) == 3
+        assert {run.info.status for run in runs(uri)} == {"RUNNING"}
         assert {run.info.status for run in runs(uri, "parent")} == {"RUNNING"}
 
         again = opened(uri)
