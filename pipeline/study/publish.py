@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pipeline.study.confirmed import ConfirmedModel
     from pipeline.study.places import Places
     from pipeline.tracking.gallery import Gallery
-    from pipeline.tracking.store import FoundRun, RunStore
+    from pipeline.tracking.runs import FoundRun
+    from pipeline.tracking.store import RunStore
 
 __all__ = ["publish"]
 

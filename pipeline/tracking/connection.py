@@ -1,4 +1,4 @@
-"""A connection to one MLflow experiment, through MLflow's client alone."""
+"""A connection to one MLflow experiment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.aside import write_aside
 from pipeline.tracking import environment
@@ -36,6 +37,7 @@ class Connection:
         experiment: Created where it is missing, restored where it was deleted.
 
     Attributes:
+        uri: Of the database or server.
         client: Of MLflow.
         experiment: Identifier of the experiment.
 
@@ -44,7 +46,7 @@ class Connection:
     """
 
     def __init__(self, uri: str, experiment: str) -> None:
-        self._uri = uri
+        self.uri = uri
         try:
             with environment.during(environment.IMPATIENT):
                 _check_database(uri)
@@ -68,8 +70,8 @@ class Connection:
         try:
             with environment.during(environment.PATIENT):
                 yield
-        except MlflowException as error:
-            raise TrackingError(self._uri, _root_cause(error)) from error
+        except (MlflowException, SQLAlchemyError) as error:
+            raise TrackingError(self.uri, _root_cause(error)) from error
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.tracking.connection import Connection
-    from pipeline.tracking.runs import TrainedModel
-    from pipeline.tracking.store import FoundRun
+    from pipeline.tracking.runs import FoundRun, TrainedModel
 
 __all__ = ["ALIAS", "Gallery"]
 

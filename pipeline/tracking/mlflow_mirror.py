@@ -10,7 +10,7 @@ from pipeline.outcome import Ended
 from pipeline.tracking import environment
 from pipeline.tracking.projection import begun, parent_tags, points, project
 from pipeline.tracking.running import Running
-from pipeline.tracking.runs import NAMESPACE, Study
+from pipeline.tracking.runs import NAMESPACE, Change, Lacking, Study
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pipeline.outcome import RaceResult, Row
     from pipeline.tracking.machine import Machine
     from pipeline.tracking.mirror import SessionStatus
-    from pipeline.tracking.runs import Data, Phase, Run
-    from pipeline.tracking.store import FoundRun, RunStore
+    from pipeline.tracking.runs import Data, FoundRun, Phase, Run
+    from pipeline.tracking.store import RunStore
     from pipeline.trial import CohortPlan
 
 __all__ = ["MlflowMirror"]
@@ -115,12 +115,13 @@ class MlflowMirror:
         next session finds it `missing` here.
         """
         self._running.pop(result.race.fingerprint, None)
-        for run in project(result, self._study):
-            known = self._children.get(run.key)
-            if known and known.complete and known.started == run.started:
-                continue
-            child, shown = self._child(run), self._shown.pop(run.key, None)
-            self._children[run.key] = self._store.fill(child, run, shown)
+        runs = [run for run in project(result, self._study) if not self._stands(run)]
+        self._create(runs)
+        lacking = [
+            Lacking(self._children[run.key], run, self._shown.pop(run.key, None)) for run in runs
+        ]
+        for run, child in zip(runs, self._store.fill(lacking), strict=True):
+            self._children[run.key] = child
 
     def missing(self, fingerprints: Iterable[str]) -> set[str]:
         """The races that lack a trial here; those with a broken one count, for they run again."""
@@ -173,24 +174,35 @@ class MlflowMirror:
             for race in running.plan.races
             for run in begun(race, running.started_at, self._study)
         ]
-        for position, run in enumerate(runs):
-            new = rows.get(position, [])
-            if run.key in self._shown and not new:
-                continue
-            parameters = {} if run.key in self._shown else run.parameters
-            child = self._child(run)
-            self._store.log(child, parameters, points(new))
+        due = [
+            (run, rows.get(position, []))
+            for position, run in enumerate(runs)
+            if position in rows or run.key not in self._shown
+        ]
+        self._create([run for run, _ in due])
+        self._store.log([self._news(run, new) for run, new in due])
+        for run, new in due:
             self._shown[run.key] = new[-1].step if new else self._shown.get(run.key, 0)
 
-    def _child(self, run: Run) -> FoundRun:
-        """The child run of a trial, made anew where it is missing or of an earlier attempt."""
+    def _news(self, run: Run, new: list[Row]) -> Change:
+        child = self._children[run.key]
+        parameters = {} if run.key in self._shown else run.parameters
+        return Change(child.identifier, child.started, points(new), parameters)
+
+    def _stands(self, run: Run) -> bool:
         known = self._children.get(run.key)
-        if known and (known.complete or known.started != run.started):
-            self._delete(run.key)
-            known = None
-        if known is None:
-            known = self._children[run.key] = self._store.create(run, self._parents[run.model])
-        return known
+        return known is not None and known.complete and known.started == run.started
+
+    def _create(self, runs: list[Run]) -> None:
+        """Create the children that are missing, those of an earlier attempt anew."""
+        for run in runs:
+            known = self._children.get(run.key)
+            if known and (known.complete or known.started != run.started):
+                self._delete(run.key)
+        fresh = [run for run in runs if run.key not in self._children]
+        parents = [self._parents[run.model] for run in fresh]
+        for run, child in zip(fresh, self._store.create(fresh, parents), strict=True):
+            self._children[run.key] = child
 
     def _index(self, found: list[FoundRun]) -> None:
         """Index the children, the newest of each key; the others and the half-written go."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
@@ -74,7 +75,7 @@ def points(rows: Sequence[Row]) -> list[Point]:
         Point(key, value, row.step)
         for row in rows
         for key, value in row._asdict().items()
-        if key != "step" and np.isfinite(value)
+        if key != "step" and isfinite(value)
     ]
 
 
@@ -144,7 +145,7 @@ def _curve(curve: Curve) -> Iterator[Point]:
         if key == "steps":
             continue
         for step, value in zip(curve.steps.tolist(), column.tolist(), strict=True):
-            if np.isfinite(value):
+            if isfinite(value):
                 yield Point(key, value, step)
 
 

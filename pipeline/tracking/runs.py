@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-__all__ = ["NAMESPACE", "NOTE", "Data", "Phase", "Point", "Run", "Status", "Study", "TrainedModel"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "NAMESPACE",
+    "NOTE",
+    "PARENT",
+    "Change",
+    "Data",
+    "Ending",
+    "FoundRun",
+    "Lacking",
+    "New",
+    "Phase",
+    "Point",
+    "Run",
+    "Status",
+    "Study",
+    "TrainedModel",
+]
 
 Phase = Literal["sweep", "confirm", "tune"]
 Status = Literal["RUNNING", "FINISHED", "FAILED"]
 
 NAMESPACE: Final = "batchscope."
+PARENT: Final = "mlflow.parentRunId"
 NOTE: Final = "mlflow.note.content"  # what the MLflow UI shows as a run's description
 
 
@@ -88,6 +108,83 @@ class Run:
     def key(self) -> tuple[str, int]:
         """What finds the trial in the ledger: its race, and where it stands there."""
         return self.fingerprint, self.member
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """An MLflow run as far as the mirror looks at it."""
+
+    identifier: str
+    status: str
+    started: int
+    tags: dict[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was written: its status is set last."""
+        return self.status in {"FINISHED", "FAILED"}
+
+    @property
+    def parent(self) -> str | None:
+        """Identifier of the parent run."""
+        return self.tags.get(PARENT)
+
+
+class Lacking(NamedTuple):
+    """A child of a trial that has ended.
+
+    Attributes:
+        child: As it is.
+        run: All that it is to show.
+        shown: Last step that it shows already; None where it has nothing but tags.
+    """
+
+    child: FoundRun
+    run: Run
+    shown: int | None
+
+
+@dataclass(frozen=True)
+class New:
+    """A child run to be created.
+
+    Attributes:
+        name: Shown in the list of runs.
+        started: Milliseconds since the epoch.
+        tags: With its parent among them.
+    """
+
+    name: str
+    started: int
+    tags: Mapping[str, str]
+
+
+class Ending(NamedTuple):
+    """How a run ended, and when: in milliseconds since the epoch."""
+
+    status: Status
+    time: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is added to a run.
+
+    Attributes:
+        identifier: Of the run.
+        time: Of every metric, in milliseconds since the epoch.
+        points: Its metrics. Those that the run has already, at the same time, stay once.
+        parameters: By name; none may have another value in MLflow.
+        tags: By name; they replace those that are there.
+        ending: Set last; None leaves the status as it is.
+    """
+
+    identifier: str
+    time: int
+    points: Sequence[Point]
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True)

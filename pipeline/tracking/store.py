@@ -4,44 +4,32 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
+from pipeline.tracking.requests import ClientWriter
+from pipeline.tracking.rows import RowWriter
+from pipeline.tracking.runs import PARENT, Change, Ending, FoundRun, New
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mlflow.entities import Run as MlflowRun
 
     from pipeline.tracking.connection import Connection
-    from pipeline.tracking.runs import Data, Point, Run
+    from pipeline.tracking.runs import Data, Lacking, Point, Run
 
-__all__ = ["FoundRun", "RunStore"]
+__all__ = ["RunStore"]
 
 PAGE: Final = 1000  # runs a search; what is beyond comes by page token
-PARENT: Final = "mlflow.parentRunId"
 DIGEST: Final = 36  # characters that MLflow takes of a data set's digest
 
 
-@dataclass(frozen=True)
-class FoundRun:
-    """An MLflow run as far as the mirror looks at it."""
-
-    identifier: str
-    status: str
-    started: int
-    tags: dict[str, str]
-
-    @property
-    def complete(self) -> bool:
-        """Whether all of it was written: its status is set last."""
-        return self.status in {"FINISHED", "FAILED"}
-
-    @property
-    def parent(self) -> str | None:
-        """Identifier of the parent run."""
-        return self.tags.get(PARENT)
+class _Writer(Protocol):
+    def create(self, news: Sequence[New]) -> Iterator[str]: ...
+    def write(self, changes: Sequence[Change]) -> None: ...
 
 
 class RunStore:
@@ -55,6 +43,10 @@ class RunStore:
         self._client = connection.client
         self._experiment = connection.experiment
         self._reported = connection.reported
+        with self._reported():
+            self._writer: _Writer = RowWriter.of(
+                connection.uri, connection.experiment
+            ) or ClientWriter(self._client, self._experiment)
 
     def find(self, tag: str, value: str) -> list[FoundRun]:
         """All runs that carry a tag, the oldest first; deleted ones are left out."""
@@ -80,45 +72,47 @@ class RunStore:
             self._client.log_inputs(run.info.run_id, [DatasetInput(dataset, [use])])
         return run.info.run_id
 
-    def create(self, run: Run, parent: str) -> FoundRun:
-        """Create a child run with its tags, RUNNING: it is not complete before `fill`."""
-        tags = {**run.tags, PARENT: parent}
-        with self._reported():
-            return _found(self._client.create_run(self._experiment, run.started, tags, run.name))
-
-    def log(
-        self,
-        child: FoundRun,
-        parameters: Mapping[str, str],
-        points: Iterable[Point],
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Add to a child. Metrics get its start as their time: written twice, one is there once."""
-        self._log(child.identifier, points, child.started, parameters, tags or {})
-
-    def fill(self, child: FoundRun, run: Run, shown: int | None) -> FoundRun:
-        """Write what a child lacks of a trial that has ended, and only then its status.
+    def create(self, runs: Sequence[Run], parents: Sequence[str]) -> Iterator[FoundRun]:
+        """Create child runs with their tags, RUNNING: they are not complete before `fill`.
 
         Args:
-            child: As it was created.
-            run: All that it is to show.
-            shown: Last step that it shows already; None where it has nothing but tags.
+            runs: To be created.
+            parents: Identifier of each one's parent.
+
+        Yields:
+            Each as it is now, as soon as it is there.
+        """
+        tags = [{**run.tags, PARENT: parent} for run, parent in zip(runs, parents, strict=True)]
+        news = [New(run.name, run.started, own) for run, own in zip(runs, tags, strict=True)]
+        with self._reported():
+            created = zip(self._writer.create(news), news, strict=True)
+            for identifier, new in created:
+                yield FoundRun(identifier, "RUNNING", new.started, dict(new.tags))
+
+    def log(self, changes: Sequence[Change]) -> None:
+        """Add to runs."""
+        with self._reported():
+            self._writer.write(changes)
+
+    def fill(self, lacking: Sequence[Lacking]) -> list[FoundRun]:
+        """Write what children lack of trials that have ended, and only then their status.
+
+        Args:
+            lacking: The children.
 
         Returns:
-            The child as it is now.
+            The children as they are now, in the same order.
         """
-        lacking = run.points if shown is None else _after(shown, run.points)
-        tags = {key: value for key, value in run.tags.items() if child.tags.get(key) != value}
-        self.log(child, run.parameters if shown is None else {}, lacking, tags)
-        with self._reported():
-            self._client.set_terminated(child.identifier, run.status, run.ended)
-        return replace(child, status=run.status, tags={**child.tags, **run.tags})
+        self.log([_rest(*each) for each in lacking])
+        return [
+            replace(child, status=run.status, tags={**child.tags, **run.tags})
+            for child, run, _ in lacking
+        ]
 
     def log_now(self, identifiers: Iterable[str], points: Sequence[Point]) -> None:
         """Add metrics of this moment to some runs."""
         now = time.time_ns() // 1_000_000
-        for identifier in identifiers:
-            self._log(identifier, points, now)
+        self.log([Change(identifier, now, points) for identifier in identifiers])
 
     def resume(self, identifier: str) -> None:
         """Set a run's status back to RUNNING."""
@@ -140,25 +134,6 @@ class RunStore:
         with self._reported():
             self._client.delete_run(identifier)
 
-    def _log(
-        self,
-        identifier: str,
-        points: Iterable[Point],
-        timestamp: int,
-        parameters: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        # The client cuts this into requests of at most 1,000 entries. Synchronous whatever
-        # MLFLOW_ENABLE_ASYNC_LOGGING says, or the status would overtake the metrics.
-        with self._reported():
-            self._client.log_batch(
-                identifier,
-                [Metric(point.key, point.value, timestamp, point.step) for point in points],
-                [Param(key, value) for key, value in (parameters or {}).items()],
-                [RunTag(key, value) for key, value in (tags or {}).items()],
-                synchronous=True,
-            )
-
     def _pages(self, condition: str) -> Iterator[FoundRun]:
         token: str | None = None
         while True:
@@ -173,6 +148,18 @@ class RunStore:
             token = cast("str | None", page.token)  # pyright: ignore[reportUnknownMemberType]
             if not token:
                 return
+
+
+def _rest(child: FoundRun, run: Run, shown: int | None) -> Change:
+    assert run.ended is not None
+    return Change(
+        identifier=child.identifier,
+        time=child.started,
+        points=run.points if shown is None else _after(shown, run.points),
+        parameters=run.parameters if shown is None else {},
+        tags={key: value for key, value in run.tags.items() if child.tags.get(key) != value},
+        ending=Ending(run.status, run.ended),
+    )
 
 
 def _found(run: MlflowRun) -> FoundRun:

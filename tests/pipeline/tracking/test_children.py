@@ -7,6 +7,7 @@ from pipeline.tracking.projection import project
 from pipeline.tracking.runs import Data, Study
 from tests.pipeline.mirrored import history, keys, opened, race_result, runs
 
+pytestmark = pytest.mark.usefixtures("writer")
 STUDY = Study(Data("digits", "d1"), "sweep", "abc123")
 
 

@@ -15,6 +15,7 @@ from pipeline.tracking import Guarded, MlflowMirror, NullMirror, TrackingError
 from pipeline.trial import CohortPlan
 from tests.pipeline.mirrored import history, keys, opened, race_result, runs
 
+pytestmark = pytest.mark.usefixtures("writer")
 CURVES = ("validation_loss", "validation_error", "train_loss")
 
 

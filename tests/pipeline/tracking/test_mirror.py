@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.tracking.rows import RowWriter
 from tests.pipeline.mirrored import keys, opened, race_result, runs
 
 ROOT = Path(__file__).parents[3]
@@ -27,18 +28,26 @@ assert not {"mlflow", "torch", "pandas", "sqlalchemy"} & set(sys.modules)
 
 
 class TestReconciling:
-    def test_a_child_that_a_kill_cut_short_is_written_anew(self, uri: str) -> None:
+    @pytest.mark.parametrize(
+        "cut",
+        [
+            "RowWriter.write",
+            "RowWriter.of = lambda *_: None; MlflowClient.set_terminated",
+        ],
+    )
+    def test_a_child_that_a_kill_cut_short_is_written_anew(self, cut: str, uri: str) -> None:
         code = f"""
 import os, signal
 from mlflow import MlflowClient
+from pipeline.tracking.rows import RowWriter
 from tests.pipeline.mirrored import opened, race_result
-MlflowClient.set_terminated = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+{cut} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 opened({uri!r}).write(race_result())
 """
         killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
         assert killed.returncode == -signal.SIGKILL
-        (half,) = runs(uri)
-        assert half.info.status == "RUNNING"
+        assert len(runs(uri)) == 3
+        assert {run.info.status for run in runs(uri)} == {"RUNNING"}
         assert {run.info.status for run in runs(uri, "parent")} == {"RUNNING"}
 
         again = opened(uri)
@@ -53,17 +62,15 @@ opened({uri!r}).write(race_result())
     def test_an_interrupt_leaves_no_child_running(
         self, uri: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from mlflow import MlflowClient
-
         def interrupt(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
         writer = opened(uri)
         with monkeypatch.context() as patch:
-            patch.setattr(MlflowClient, "log_batch", interrupt)
+            patch.setattr(RowWriter, "write", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 writer.write(race_result())
-        assert [run.info.status for run in runs(uri)] == ["RUNNING"]
+        assert [run.info.status for run in runs(uri)] == ["RUNNING"] * 3
         assert writer.missing(["f1"]) == {"f1"}
         writer.close("KILLED")
         assert runs(uri) == []
