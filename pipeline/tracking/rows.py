@@ -72,8 +72,8 @@ _END: Final = (
 class RowWriter:
     """Writes what MLflow's client would, a fifteenth of the time: all runs in one transaction.
 
-    MLflow's client takes six sessions and some thirty statements a run. What both write is equal,
-    which a test holds.
+    The client takes six sessions and some thirty statements a run. What both write is equal, which
+    a test holds.
 
     Args:
         engine: Of MLflow's database.
