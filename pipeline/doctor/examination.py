@@ -46,6 +46,7 @@ def examine(
         yield _guarded(subject, check)
     if settings:
         yield _guarded("mlflow", lambda: storages.mlflow(settings.tracking, os.environ))
+        yield _guarded("optuna", lambda: storages.optuna(settings.tracking, os.environ))
     yield from storages.databases(here)
     torch = _guarded("torch", hardware.torch_build)
     yield torch

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from pipeline.doctor.finding import Finding, error, ok
+from pipeline.studies.address import storage_url
 from pipeline.tracking.address import TrackingError, redacted, sqlite_file, tracking_uri
 from pipeline.tracking.environment import IMPATIENT, during
 
 if TYPE_CHECKING:
     from pipeline.settings import TrackingSettings
 
-__all__ = ["databases", "mlflow", "storage"]
+__all__ = ["databases", "mlflow", "optuna", "storage"]
 
 Owner = Literal["MLflow", "Optuna"]
 
@@ -42,6 +43,18 @@ def mlflow(settings: TrackingSettings, environment: Mapping[str, str]) -> Findin
         message, _, remedy = str(problem).partition("; ")
         return error("mlflow", message, remedy)
     return storage("mlflow", uri, "MLflow")
+
+
+def optuna(settings: TrackingSettings, environment: Mapping[str, str]) -> Finding:
+    """Whether the studies of Optuna have a place of their own to go to."""
+    if not settings.optuna:
+        return ok("optuna", "off (tracking.optuna is false)")
+    try:
+        url = storage_url(settings, environment)
+    except TrackingError as problem:
+        message, _, remedy = str(problem).partition("; ")
+        return error("optuna", message, remedy)
+    return storage("optuna", url, "Optuna")
 
 
 def databases(folder: Path) -> list[Finding]:

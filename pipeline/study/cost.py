@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.study.survey import survey
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.study.catalogue import Entry
     from pipeline.study.survey import Phase, Survey
     from pipeline.trial import Cell
@@ -16,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["cost"]
 
 
-def cost(found: Entry, warn: Callable[[str], None]) -> dict[str, Any]:
+def cost(found: Entry, seen: Survey) -> dict[str, Any]:
     """What is left to train of a study, cell by cell, at most.
 
     Races and goals stop most trials of the sweep well before their budget. While the sweep is
@@ -25,14 +21,13 @@ def cost(found: Entry, warn: Callable[[str], None]) -> dict[str, Any]:
 
     Args:
         found: The study; its data are prepared.
-        warn: Told about files of the ledger that can't be read.
+        seen: How far it is.
 
     Returns:
         ``most``: ``trials``, ``steps`` and ``examples`` that are left; ``in_ledger``: trials that
         need not be trained; ``cells``: a row a cell with ``model``, ``batch_size``, ``kernel`` and
         what is ``left`` of each phase as trials, and ``max_steps`` of one trial.
     """
-    seen = survey(found, warn)
     rows = _rows(found, seen)
     return {
         "state": seen.state,

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline.images import load_prepared
 from pipeline.machine import device_of, workers_of
 from pipeline.stopping import evaluation_steps
-from pipeline.study.survey import survey
 from pipeline.trial import Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from pipeline.images import Prepared
     from pipeline.study.catalogue import Entry
     from pipeline.study.survey import Survey
     from pipeline.trial import Recipe
@@ -23,7 +21,7 @@ __all__ = ["duration"]
 _SECONDS = 0.2  # of measuring, a cell
 
 
-def duration(found: Entry, left: dict[str, Any], warn: Callable[[str], None]) -> dict[str, Any]:
+def duration(found: Entry, seen: Survey, left: dict[str, Any]) -> dict[str, Any]:
     """Estimated wall-clock time of what is left to train, on this device as it is now.
 
     Each cell's step and evaluation are timed on one thread, at the width it would train at. All
@@ -31,15 +29,15 @@ def duration(found: Entry, left: dict[str, Any], warn: Callable[[str], None]) ->
 
     Args:
         found: The study; its data are prepared.
+        seen: How far it is.
         left: What `pipeline.study.cost.cost` says is left.
-        warn: Told about files of the ledger that can't be read.
 
     Returns:
         ``workers``; ``most``: seconds if every trial spends its budget; ``likely``: seconds if the
         sweep's trials stop as early, of their budget, as those of the same model that have
         finished; None where a model has none.
     """
-    seen = survey(found, warn)
+    prepared = load_prepared(found.places.prepared)
     device = device_of(found.settings.training)
     workers = workers_of(found.settings.training, device)
     stopping = _stopping(seen)
@@ -47,7 +45,7 @@ def duration(found: Entry, left: dict[str, Any], warn: Callable[[str], None]) ->
     for row in left["cells"]:
         if not row["sweep"] + row["confirm"]:
             continue
-        sweep, confirm = _seconds(found, seen, row)
+        sweep, confirm = _seconds(found, seen, prepared, row)
         most += sweep + confirm
         likely += sweep * stopping.get(row["model"], math.nan if sweep else 0.0) + confirm
     return {
@@ -57,13 +55,14 @@ def duration(found: Entry, left: dict[str, Any], warn: Callable[[str], None]) ->
     }
 
 
-def _seconds(found: Entry, seen: Survey, row: dict[str, Any]) -> tuple[float, float]:
+def _seconds(
+    found: Entry, seen: Survey, prepared: Prepared, row: dict[str, Any]
+) -> tuple[float, float]:
     """Core-seconds of a cell's sweep and confirmation, to the end of every budget."""
     from pipeline.calibration import Conditions, seconds_per_evaluation, seconds_per_step
 
     training = found.settings.training
     conditions = Conditions(training, device_of(training))
-    prepared = load_prepared(found.places.prepared)
     cell = Cell(row["model"], row["batch_size"])
     recipe = _recipe(seen, cell)
     evaluations = len(evaluation_steps(recipe))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.batch_sizes import resolved_reference
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
-from pipeline.study.confirm import tuned_cells
+from pipeline.study.confirm import to_keep, tuned_cells
 from pipeline.study.guard import holder
 from pipeline.study.places import ledger_folder
 from pipeline.study.session import design_of
@@ -104,14 +104,18 @@ class _Reading:
     phase: Phase
 
     def run(self, races: Sequence[Race], keep: frozenset[str] = frozenset()) -> list[RaceResult]:
-        """Results of races.
+        """Results of races; one whose weights are wanted and not there counts as missing.
 
         Raises:
             _Incomplete: If one is missing, or is to be run again.
         """
-        del keep  # weights that are wanted late cost one race a cell
         plan = list({race.fingerprint: race for race in races}.values())
-        found = [(race, self.ledger.read(race.fingerprint)) for race in plan]
+        bare = {name for name in keep if not self.ledger.weights_file(name).exists()}
+        found = [
+            (race, self.ledger.read(race.fingerprint))
+            for race in plan
+            if race.fingerprint not in bare
+        ]
         results = [replace(result, race=race) for race, result in found if result is not None]
         self.phase.races += plan
         self.phase.results += results
@@ -143,7 +147,8 @@ def survey(found: Entry, warn: Callable[[str], None]) -> Survey:
         tuned = tuned_cells(found.settings, trials_table(results), curves_table(results))
         reference = resolved_reference(found.settings, manifest.train_examples)
         assignments = design.confirm(tuned, reference)
-        _Reading(ledger, confirm).run([assignment.race for assignment in assignments])
+        races = [assignment.race for assignment in assignments]
+        _Reading(ledger, confirm).run(races, to_keep(assignments))
         confirm.complete = True
     except _Incomplete:
         pass

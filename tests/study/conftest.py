@@ -61,6 +61,12 @@ class Clone:
         assert process.returncode == 0, said
         return said
 
+    def batchscope(self, *arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", *arguments], cwd=self.folder,
+            env=self.environment, text=True, capture_output=True, check=True,
+        ).stdout  # fmt: skip
+
     def trained(self) -> int:
         """Trials in the ledger, that is, ever trained."""
         files = (self.folder / "ledger").glob("*.parquet")

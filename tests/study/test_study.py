@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,6 +29,23 @@ def test_the_study_makes_everything_and_then_does_nothing(uninterrupted: Clone) 
         capture_output=True, check=True,
     )  # fmt: skip
     assert "up to date" in status.stdout
+
+
+def test_show_counts_weights_that_confirm_still_wants(uninterrupted: Clone, tmp_path: Path) -> None:
+    copy = Clone.at(tmp_path / "copy")
+    shutil.copytree(
+        uninterrupted.folder,
+        copy.folder,
+        ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts", ".dvc"),
+    )
+
+    def shown() -> tuple[str, int]:
+        found = json.loads(copy.batchscope("study", "show", "--json"))
+        return found["state"], found["confirm"]["planned"] - found["confirm"]["done"]
+
+    assert shown() == ("finished", 0)
+    next((copy.folder / "ledger").glob("*.npz")).unlink()
+    assert shown() == ("interrupted", 1)
 
 
 def edit(path: Path, old: str, new: str) -> None:

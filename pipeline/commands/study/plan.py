@@ -32,15 +32,17 @@ def plan(
     from pipeline.study.guard import say
     from pipeline.study.places import PARAMS
     from pipeline.study.preparation import ensure_prepared
+    from pipeline.study.survey import survey
     from pipeline.study.wording import cost_lines
 
     changes = given.overrides({}, settings)
     as_it_is = not changes and params == PARAMS
     found = entry(name or DVC) if as_it_is else given.chosen(name, params, changes)
     ensure_prepared(found.settings.data)
-    left: dict[str, Any] = {"study": found.name, **cost(found, say)}
+    seen = survey(found, say)
+    left: dict[str, Any] = {"study": found.name, **cost(found, seen)}
     if timed and left["most"]["trials"]:
         from pipeline.study.duration import duration
 
-        left["seconds"] = duration(found, left, say)
+        left["seconds"] = duration(found, seen, left)
     typer.echo(json.dumps(left, indent=2) if as_json else "\n".join(cost_lines(left)))

@@ -72,9 +72,10 @@ def _dry(found: Entry) -> dict[str, Any]:
     from pipeline.study.cost import cost
     from pipeline.study.guard import say
     from pipeline.study.preparation import ensure_prepared
+    from pipeline.study.survey import survey
 
     ensure_prepared(found.settings.data)
-    return {"study": found.name, **cost(found, say)}
+    return {"study": found.name, **cost(found, survey(found, say))}
 
 
 def _train(found: Entry) -> dict[str, Any]:

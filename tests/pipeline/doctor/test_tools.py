@@ -169,6 +169,15 @@ def test_tracking_that_is_off_or_refused(settings: Settings) -> None:
     assert "sqlite:///mlflow.db" in refused.remedy
 
 
+def test_optunas_storage_that_is_off_refused_or_mlflows(settings: Settings, tmp_path: Path) -> None:
+    off = settings.tracking.model_copy(update={"optuna": False})
+    assert storages.optuna(off, {}).message.startswith("off")
+    refused = storages.optuna(settings.tracking, {"OPTUNA_STORAGE": "studies.json"})
+    assert (refused.level, "sqlite:///optuna.db" in refused.remedy) == ("error", True)
+    shared = database(tmp_path / "a.db", "experiments", "runs")
+    assert storages.optuna(settings.tracking, {"OPTUNA_STORAGE": shared}).level == "error"
+
+
 def test_settings_good_bad_and_missing(tmp_path: Path) -> None:
     finding, loaded = study.settings(ROOT / "params.yaml")
     assert (finding.level, loaded is not None) == ("ok", True)
