@@ -71,11 +71,19 @@ class Rig:
         members: How many; under the solo kernel they take turns.
         prepared: Data to train on.
         conditions: The rest.
+        clock: What counts on a CPU, in seconds; on a GPU it is the time of day.
     """
 
     def __init__(
-        self, cell: Cell, kernel: Kernel, members: int, prepared: Prepared, conditions: Conditions
+        self,
+        cell: Cell,
+        kernel: Kernel,
+        members: int,
+        prepared: Prepared,
+        conditions: Conditions,
+        clock: Callable[[], float] = time.process_time,
     ) -> None:
+        self._cpu_clock = clock
         training = conditions.training
         recipe = conditions.recipe(kernel)
         self._device = torch.device(conditions.device)
@@ -149,7 +157,7 @@ class Rig:
         if self._device.type == "cuda":  # which computes behind Python's back
             torch.cuda.synchronize()
             return time.perf_counter()
-        return time.process_time()
+        return self._cpu_clock()
 
 
 def seconds_per_step(

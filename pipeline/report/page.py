@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.figures import Estimates, Figure
+    from pipeline.report.lone_runs import LoneRuns
 
 __all__ = ["page"]
 
@@ -38,6 +39,7 @@ def page(
     figures: Sequence[Figure],
     stills: Mapping[str, str],
     facts: Mapping[str, str],
+    lone: LoneRuns,
 ) -> str:
     """Render the page.
 
@@ -46,6 +48,7 @@ def page(
         figures: In the order of the page.
         stills: SVG text by name of figure.
         facts: What was studied, in words, by term.
+        lone: How long a lone run takes.
 
     Returns:
         HTML of one self-contained file; the same arguments give the same text.
@@ -62,7 +65,7 @@ def page(
         estimates=estimates,
         facts=facts,
         findings=findings(estimates),
-        tables={table.name: table for table in tables(estimates)},
+        tables={table.name: table for table in tables(estimates, lone)},
         pictures=pictures,
         player=vl_convert.javascript_bundle(_PLAYER, PLAYER_VERSION),
         themes=_script_json(THEMES),

@@ -11,6 +11,7 @@ from pipeline.report.findings import critical_batch_size
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget
+    from pipeline.report.lone_runs import LoneRuns
 
 __all__ = ["Table", "tables"]
 
@@ -38,11 +39,12 @@ class Table:
             raise ValueError(f"a row of table {self.name} is not as long as its head")
 
 
-def tables(estimates: Estimates) -> tuple[Table, ...]:
+def tables(estimates: Estimates, lone: LoneRuns) -> tuple[Table, ...]:
     """Every table, in the order of the page."""
     return (
         _settings(estimates),
         _critical(estimates),
+        _time(estimates, lone),
         _infeasible(estimates),
         _endings(estimates),
     )
@@ -126,6 +128,34 @@ def _critical(estimates: Estimates) -> Table:
 
 def _or_unresolved(value: float | None) -> str:
     return UNRESOLVED if value is None else number(value)
+
+
+def _time(estimates: Estimates, lone: LoneRuns) -> Table:
+    return Table(
+        "time",
+        f"Time to {estimates.goal_quantity} of {estimates.level()} of one network trained alone on "
+        f"{lone.machine or 'this machine'}: tuned steps times seconds per step, evaluations apart",
+        ("Model", "Batch size", "Milliseconds per step", "Seconds to goal", "Remark"),
+        tuple(
+            (
+                run.model,
+                f"{run.batch_size:,}",
+                number(1000 * run.seconds_per_step),
+                span(run.seconds),
+                ", ".join(
+                    remark
+                    for remark, best in (
+                        ("fastest", lone.fastest(run.model)),
+                        ("fewest examples", lone.thriftiest(run.model)),
+                    )
+                    if best is run
+                )
+                or "none",
+            )
+            for run in lone.runs
+        ),
+        "No step was timed.",
+    )
 
 
 def _infeasible(estimates: Estimates) -> Table:

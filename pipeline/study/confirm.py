@@ -13,6 +13,8 @@ from pipeline.ledger import Ledger
 from pipeline.race_tables import races_table
 from pipeline.settings import MAX_REPLICATES, Settings
 from pipeline.study.guard import say
+from pipeline.study.places import ledger_folder
+from pipeline.study.seconds import seconds_table
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
 from pipeline.trial import Cell, Hyperparameters
@@ -53,6 +55,12 @@ def confirm(opened: Session) -> None:
             "cells": cells_table(opened.design.cells(), results),
             "assignments": assignments_table(assignments),
             "races": races_table(results),
+            "seconds": seconds_table(
+                opened.design,
+                list(dict.fromkeys(assignment.race.cell for assignment in assignments)),
+                opened.places.prepared,
+                ledger_folder(),
+            ),
         },
         _weights(opened.runner.ledger, keep),
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pipeline.aside import folder_aside, write_aside
 from pipeline.figures import Study, draw, gather, read_estimates
 from pipeline.manifest import read_manifest
-from pipeline.report import facts, metrics, page, plots
-from pipeline.study.results import read_tables
+from pipeline.report import facts, lone_runs, metrics, page, plots
+from pipeline.study.results import read_seconds, read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,9 @@ def report(settings: Settings, places: Places) -> None:
     figures = draw(study)
     stills = {figure.name: figure.svg() for figure in figures}
     head = facts(settings, read_manifest(places.prepared), study)
+    lone = lone_runs(study.estimates, read_seconds(places))
     with folder_aside(places.report) as folder:
-        _write(folder, {"index.html": page(study.estimates, figures, stills, head)})
+        _write(folder, {"index.html": page(study.estimates, figures, stills, head, lone)})
         _write(folder / "figures", {f"{name}.svg": svg for name, svg in stills.items()})
     with folder_aside(places.plots) as folder:
         _write(folder, {f"{name}.csv": text for name, text in plots(study.estimates).items()})

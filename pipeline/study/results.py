@@ -7,7 +7,7 @@ import pandas as pd
 from pipeline.estimates import Tables
 from pipeline.study.places import Places
 
-__all__ = ["read_tables"]
+__all__ = ["read_seconds", "read_tables"]
 
 
 def read_tables(places: Places) -> Tables:
@@ -20,3 +20,8 @@ def read_tables(places: Places) -> Tables:
         confirm_curves=pd.read_parquet(places.confirm / "curves.parquet"),
         assignments=pd.read_parquet(places.confirm / "assignments.parquet"),
     )
+
+
+def read_seconds(places: Places) -> pd.DataFrame:
+    """Seconds per step of a lone run, by cell; see `pipeline.study.seconds`."""
+    return pd.read_parquet(places.confirm / "seconds.parquet")

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
+
 from pipeline.estimates import Tables, estimates
 from pipeline.figures import Study, gather, read_estimates
 from pipeline.settings import Settings
@@ -24,6 +26,17 @@ EDGES = [
     "a rate at the edge",
     "goals of loss",
 ]
+SECONDS = pd.DataFrame([
+    {
+        "model": model,
+        "batch_size": size,
+        "seconds_per_step": 1e-4 + 1e-6 * size,
+        "machine": "a machine",
+    }
+    for model in ("mlp", "conv", "lenet")
+    for size in (1, 4, 16, 64, 256, TRAIN_EXAMPLES)
+    if (model, size) != ("lenet", 1)  # which is infeasible
+])
 
 
 def settings_for(models: tuple[str, ...], sizes: tuple[int, ...]) -> Settings:

@@ -11,12 +11,13 @@ from models.shape import Task
 from pipeline.estimates import estimates
 from pipeline.figures import Study, draw
 from pipeline.manifest import Manifest, write_manifest
-from pipeline.report import facts, metrics, page
+from pipeline.report import facts, lone_runs, metrics, page
 from pipeline.settings import Settings
 from pipeline.stages import report as stage
 from tests.pipeline.edge_studies import (
     EDGES,
     PARAMS,
+    SECONDS,
     settings_for,
     study_at,
     study_of,
@@ -71,7 +72,8 @@ class Page(HTMLParser):
 def html_of(study: Study, settings: Settings, *, still: str | None = None) -> str:
     figures = draw(study)
     stills = {figure.name: still or figure.svg() for figure in figures}
-    return page(study.estimates, figures, stills, facts(settings, MANIFEST, study))
+    head, lone = facts(settings, MANIFEST, study), lone_runs(study.estimates, SECONDS)
+    return page(study.estimates, figures, stills, head, lone)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +140,7 @@ def test_page_is_navigable_without_sight(parsed: Page) -> None:
         if "aria-labelledby" in attributes:
             assert attributes["aria-labelledby"] in ids
     assert all(image["alt"] for image in parsed.attributes("img"))
-    assert len(parsed.attributes("caption")) == len(parsed.attributes("table")) == 4
+    assert len(parsed.attributes("caption")) == len(parsed.attributes("table")) == 5
     assert all(head["scope"] in {"col", "row"} for head in parsed.attributes("th"))
     assert len(parsed.attributes("h1")) == 1
     assert parsed.attributes("html")[0]["lang"] == "en"
@@ -206,6 +208,7 @@ def test_stage_writes_everything_twice_the_same(
                 "trials": made.confirm_trials,
                 "curves": made.confirm_curves,
                 "assignments": made.assignments,
+                "seconds": SECONDS,
             },
         ),
     ):

@@ -12,12 +12,13 @@ import vl_convert
 from dvc_render.vega import VegaRenderer
 
 from pipeline.figures import Study
-from pipeline.report import metrics, plots
+from pipeline.report import lone_runs, metrics, plots
 from pipeline.report.findings import critical_batch_size, findings
 from pipeline.report.tables import tables
 from tests.pipeline.edge_studies import (
     EDGES,
     PARAMS,
+    SECONDS,
     settings_for,
     study_at,
     study_of,
@@ -81,12 +82,35 @@ def test_misfit_is_said(study: Study) -> None:
 
 
 def test_tables_have_a_row_for_every_cell(study: Study) -> None:
-    settings_table, critical, infeasible, ended = tables(study.estimates)
+    lone = lone_runs(study.estimates, SECONDS)
+    settings_table, critical, time, infeasible, ended = tables(study.estimates, lone)
     assert len(settings_table.rows) == len(ended.rows) == 17
     assert len(critical.rows) == 9
+    assert len(time.rows) == 17
     assert infeasible.rows == (("lenet", "1", INFEASIBLE),)
     trials = sum(int(row[-1].replace(",", "")) for row in ended.rows)
     assert trials == len(study.sweep)
+
+
+def test_time_to_goal_is_steps_times_seconds(study: Study) -> None:
+    lone = lone_runs(study.estimates, SECONDS)
+    assert lone.machine == "a machine"
+    of_mlp = [run for run in lone.runs if run.model == "mlp" and run.seconds.value is not None]
+    for run in of_mlp:
+        (cell,) = (c for c in study.estimates.of("mlp") if c.batch_size == run.batch_size)
+        goal = cell.goal(study.estimates.hardest)
+        assert goal is not None
+        assert goal.steps.value is not None
+        assert run.seconds.value == goal.steps.value * run.seconds_per_step
+    assert lone.fastest("mlp") == min(of_mlp, key=lambda run: run.seconds.value or 0)
+    assert lone.thriftiest("mlp") == min(of_mlp, key=lambda run: run.examples.value or 0)
+
+
+def test_cells_that_broke_or_were_not_timed_have_no_time(study: Study) -> None:
+    broken = SECONDS.assign(seconds_per_step=float("nan"))
+    none = lone_runs(study.estimates, broken)
+    assert (none.runs, none.fastest("mlp")) == ((), None)
+    assert lone_runs(study.estimates, SECONDS.head(0)).machine == ""
 
 
 def test_metrics_are_the_estimates(study: Study) -> None:
