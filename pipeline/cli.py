@@ -11,6 +11,7 @@ from pipeline.commands.check import check
 from pipeline.commands.datasets import datasets
 from pipeline.commands.describe import describe
 from pipeline.commands.doctor import doctor
+from pipeline.commands.fit import fit
 from pipeline.commands.manners import run
 from pipeline.commands.models import models
 from pipeline.commands.restore import restore
@@ -61,6 +62,7 @@ app.command(rich_help_panel=LOOK)(datasets)
 app.command(rich_help_panel=LOOK)(models)
 app.command(rich_help_panel=LOOK)(describe)
 app.command(rich_help_panel=STUDY)(restore)
+app.command(rich_help_panel=LOOK)(fit)
 app.command(rich_help_panel=SET_UP)(check)
 app.command(rich_help_panel=SET_UP)(doctor)
 app.command(rich_help_panel=SET_UP)(calibrate)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tables", "estimates"]
 
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 _DIGITS: Final = 10  # significant; the rest is rounding error and would differ between processors
 _KEY: Final = ["fingerprint", "member"]
 

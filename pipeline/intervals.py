@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def t_quantile(confidence: float, dof: int) -> float:
     Returns:
         The quantile, positive. Source: Student 1908, "The probable error of a mean".
     """
-    return float(stats.t.ppf((1 + confidence) / 2, dof))
+    return float(special.stdtrit(dof, (1 + confidence) / 2))
 
 
 def mean_interval(values: NDArray[np.float64], confidence: float) -> Interval:
@@ -86,6 +86,8 @@ def lower_limit_of_median(values: NDArray[np.float64], confidence: float) -> flo
         The limit; None where there are too few replicates for the level (fewer than 5 at 0.95) or
         the limit is infinite. Source: Conover 1999, "Practical Nonparametric Statistics", 3.2.
     """
+    from scipy import stats  # takes a second to import, which those who don't need it are spared
+
     ranks = np.arange(1, len(values) + 1)
     holds = stats.binom.sf(ranks - 1, len(values), 0.5) >= confidence
     if not np.any(holds):

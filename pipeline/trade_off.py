@@ -1,42 +1,42 @@
-"""The trade-off between steps and examples: S(B) = S_min (1 + B_crit / B), fitted in log space."""
+"""The trade-off between steps and examples: S(B) = S_min (1 + B_crit / B), and what doubts it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-from pipeline.hyperbola import Hyperbola
-from pipeline.intervals import t_quantile
+from pipeline.bounded import NOT_RESOLVED, Bounded
+from pipeline.hyperbola import Hyperbola, Space
+from pipeline.hyperbola_fit import HyperbolaFit, best_hyperbola
+from pipeline.replicates import Replicates, Usable, usable
+from pipeline.shape_free import overhead20, slope_half
+from pipeline.smooth_curve import smooth_slopes
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
-__all__ = ["CriticalBatchSize", "LackOfFit", "TradeOff", "trade_off"]
+__all__ = ["CriticalBatchSizes", "LackOfFit", "TradeOff", "fit_trade_off", "trade_off"]
 
 _FEWEST: Final = 3  # batch sizes: two parameters and one to disagree
-_ROUNDING: Final = 1e-20  # squared log steps: replicates this close are equal
 
 
 @dataclass(frozen=True)
-class CriticalBatchSize:
-    """B_crit = E_min / S_min in examples, with its profile interval.
+class CriticalBatchSizes:
+    """Three definitions of one thing, in examples; where they disagree, the hyperbola misfits.
 
     Attributes:
-        value: The estimate; None where it lies outside the measured batch sizes.
-        low: Lower limit; None where unbounded.
-        high: Upper limit; None where unbounded.
-        bound: ``lower`` where only ``low`` is an answer, ``upper`` where only ``high`` is.
+        hyperbola: E_min / S_min, with its profile interval.
+        overhead20: Where examples are 20 % above E_min; B_crit / 5 on a hyperbola.
+        slope_half: Where d log S / d log B = −1/2; B_crit on a hyperbola.
     """
 
-    value: float | None
-    low: float | None
-    high: float | None
-    bound: Literal["lower", "upper"] | None
+    hyperbola: Bounded = NOT_RESOLVED
+    overhead20: Bounded = NOT_RESOLVED
+    slope_half: Bounded = NOT_RESOLVED
 
 
 @dataclass(frozen=True)
@@ -59,118 +59,128 @@ class TradeOff:
     """The fit of one model at one goal.
 
     Attributes:
-        s_min: Fewest steps, at unlimited batch size; None where not measured.
-        e_min: Fewest examples, at batch size 0; None where not measured.
-        b_crit: Critical batch size; None where not resolved.
+        s_min: Fewest steps, at unlimited batch size.
+        e_min: Fewest examples, at batch size 0.
+        b_crit: Critical batch size, under three definitions.
         lack_of_fit: None without replicates.
-        points: Batch sizes in the fit.
-        resolved: Whether there is an interval or a one-sided bound.
+        points: Batch sizes with a replicate at the goal that the hyperbola is fitted to.
+        resolved: Whether the hyperbola's critical batch size has an interval or a bound.
         reason: Why not, and which batch sizes were left out; empty if nothing is to be said.
     """
 
-    s_min: float | None
-    e_min: float | None
-    b_crit: CriticalBatchSize | None
+    s_min: Bounded
+    e_min: Bounded
+    b_crit: CriticalBatchSizes
     lack_of_fit: LackOfFit | None
     points: int
     resolved: bool
     reason: str
 
 
-def trade_off(observed: pd.DataFrame, confidence: float) -> TradeOff:
+def trade_off(observed: pd.DataFrame, confidence: float, space: Space = "log") -> TradeOff:
+    """Fit observations of one model at one goal, as `fit_trade_off` does.
+
+    Args:
+        observed: Columns ``batch_size``, ``kind``, ``steps``, as `pipeline.observations` has them.
+        confidence: Level of the intervals, in (0, 1).
+        space: What the hyperbola's residuals are differences of: log steps, or steps.
+
+    Returns:
+        The fit. Source: that of `fit_trade_off`.
+    """
+    rows = Replicates(
+        observed["batch_size"].to_numpy(dtype=np.int64),
+        observed["steps"].to_numpy(dtype=np.float64),
+        observed["kind"].to_numpy(dtype=np.str_),
+    )
+    return fit_trade_off(rows, confidence, space)
+
+
+def fit_trade_off(measured: Replicates, confidence: float, space: Space = "log") -> TradeOff:
     """Fit log S = log S_min + log(1 + B_crit / B) by least squares on the log of every replicate.
 
     All replicates weigh the same, that is, cells weigh by their number of replicates over one
-    pooled variance. In linear space the numbers would differ. The interval is the set of B_crit
+    pooled variance. In linear space residuals are steps instead, the small batch sizes with their
+    many steps outweigh the others, and the numbers are others. The interval is the set of B_crit
     whose profile sum of squares exceeds the least by no more than s² F(1, dof) at the level: s² is
-    the pooled variance between replicates with its degrees of freedom, or the residual variance
-    with n − 2 where there are none (or they all agree). s² knows nothing of misfit: read
-    ``lack_of_fit`` beside the interval. An estimate outside the measured batch sizes, or a limit at
-    0 or infinity, leaves a one-sided bound, at its two-sided limit and so conservative. Replicates
-    of different batch sizes count as independent, though those of one index share their
-    initialisation; a part common to all batch sizes moves S_min and not B_crit.
+    the pooled variance between replicates where it has as many degrees of freedom as the misfit
+    or more, and the residual variance with n − 2 otherwise. The former knows nothing of misfit:
+    read ``lack_of_fit`` beside the interval. S_min and E_min have the limits of the same set of
+    fits. An estimate outside the measured batch sizes, or a limit at 0 or infinity, leaves a
+    one-sided bound (`pipeline.bounded`). Replicates of different batch sizes count as independent,
+    though those of one index share their initialisation; a part common to all batch sizes moves
+    S_min and not B_crit.
 
-    Batch sizes at which some replicate was censored or diverged are left out of the fit (the mean
-    of the others would be too low) and named in ``reason``; failed replicates are counted there
-    too, and the cell stays in with the others. Source: McCandlish et al. 2018 (arXiv 1812.06162),
-    eq. 2.11, in the form of SCIENCE.md, estimand 4; profile interval and lack of fit as in
-    Bates & Watts 1988, sections 1.3.2 and 6.1.
+    Censored replicates enter the hyperbola, and approximately its test of fit, by the probability
+    that they take longer than was seen (`pipeline.hyperbola`): to leave their batch sizes out
+    would select the quick ones. The smooth curve does leave those batch sizes out. Those at which
+    some replicate diverged are left out of everything, since a lognormal spread of steps has no
+    place for that. Failed replicates are as if never run. ``reason`` names them all.
+    The two other definitions come from `pipeline.smooth_curve`, in log space always. Source:
+    McCandlish et al. 2018 (arXiv 1812.06162), eq. 2.11, in the form of SCIENCE.md, estimand 4;
+    profile interval and lack of fit as in Bates & Watts 1988, sections 1.3.2 and 6.1.
 
     Args:
-        observed: Observations of one model at one goal: ``batch_size``, ``kind``, ``steps``.
-        confidence: Level of the interval, in (0, 1).
+        measured: Rows in any order.
+        confidence: Level of the intervals, in (0, 1).
+        space: What the hyperbola's residuals are differences of: log steps, or steps.
 
     Returns:
         The fit; unresolved, with the reason, where fewer than 3 batch sizes are left or the data
         bound B_crit on neither side.
     """
-    kind = observed["kind"].to_numpy(dtype=np.str_)
-    size = observed["batch_size"].to_numpy(dtype=np.int64)
-    steps = observed["steps"].to_numpy(dtype=np.float64)
-    kept, remarks = _complete(size, kind)
-    points = len(np.unique(size[kept]))
+    rows = usable(measured)
+    points = rows.fitted.points
+    free = _shape_free(rows.whole, confidence)
     if points < _FEWEST:
-        short = f"{points} batch sizes with every replicate at the goal, of {_FEWEST} needed"
-        return TradeOff(None, None, None, None, points, False, "; ".join([short, *remarks]))
-    return _fit(Hyperbola(size[kept], steps[kept]), confidence, remarks)
+        short = f"{points} batch sizes with a replicate at the goal, of {_FEWEST} needed"
+        reason = "; ".join([short, *rows.remarks])
+        return TradeOff(
+            NOT_RESOLVED, NOT_RESOLVED, CriticalBatchSizes(), None, points, False, reason
+        )
+    fit = best_hyperbola(rows, confidence, space)
+    critical = fit.b_crit
+    open_ended = ["the measured batch sizes bound B_crit on neither side"]
+    return TradeOff(
+        fit.s_min,
+        fit.e_min,
+        CriticalBatchSizes(critical, *free),
+        _lack_of_fit(rows, fit, space),
+        points,
+        critical.resolved,
+        "; ".join([*([] if critical.resolved else open_ended), *rows.remarks]),
+    )
 
 
-def _complete(
-    size: NDArray[np.int64], kind: NDArray[np.str_]
-) -> tuple[NDArray[np.bool_], list[str]]:
-    """Replicates of the batch sizes at which every measured one reached the goal; remarks."""
-    kept = kind == "reached"
-    remarks: list[str] = []
-    for one in np.unique(size):
-        kinds = kind[size == one]
-        reached, missing = int(np.sum(kinds == "reached")), int(np.sum(kinds == "missing"))
-        if reached + missing < len(kinds):
-            kept &= size != one
-            remarks.append(
-                f"batch size {one} left out: {reached} of {len(kinds)} replicates reached the goal"
-            )
-        if missing:
-            remarks.append(f"batch size {one}: {missing} of {len(kinds)} replicates failed")
-    return kept, remarks
+def _shape_free(whole: Replicates, confidence: float) -> tuple[Bounded, Bounded]:
+    """The two definitions that need no formula, in examples."""
+    if whole.points < _FEWEST:
+        return NOT_RESOLVED, NOT_RESOLVED
+    sizes, cell = np.unique(whole.size, return_inverse=True)
+    order = np.lexsort((whole.steps, cell))
+    cell, steps, count = cell[order], np.log(whole.steps[order]), np.bincount(cell)
+    means = np.bincount(cell, steps) / count
+    pure, dof = Hyperbola(whole.size, whole.steps).pure()
+    slopes = smooth_slopes(np.log(sizes), means, count, pure, dof if pure else 0)
+    ends = math.log(sizes[0]), math.log(sizes[-1])
+    return (
+        overhead20(slopes, ends, confidence).map(math.exp),
+        slope_half(slopes, ends, confidence).map(math.exp),
+    )
 
 
-def _fit(hyperbola: Hyperbola, confidence: float, remarks: list[str]) -> TradeOff:
-    measured, points = hyperbola.measured, hyperbola.points
-    best = hyperbola.minimum()
-    least = hyperbola.at(best)
-    pure, dof = hyperbola.pure()
-    lack = _lack_of_fit(least, pure, (points - 2, dof))
-    squares, dof = (pure, dof) if lack else (least, points - 2)
-    threshold = least + squares / dof * t_quantile(confidence, dof) ** 2
-    b_crit = _critical(best, *hyperbola.limits(best, threshold), measured)
-    if b_crit is None:
-        reason = "; ".join(["the measured batch sizes bound B_crit on neither side", *remarks])
-        return TradeOff(None, None, None, lack, points, False, reason)
-    level = hyperbola.level(best)
-    s_min = None if best > measured[1] else math.exp(level)
-    e_min = None if best < measured[0] else math.exp(level + best)
-    return TradeOff(s_min, e_min, b_crit, lack, points, True, "; ".join(remarks))
+def _lack_of_fit(rows: Usable, fit: HyperbolaFit, space: Space) -> LackOfFit | None:
+    """The misfit of all rows beside the spread between replicates of the whole batch sizes.
 
-
-def _critical(
-    best: float, low: float | None, high: float | None, measured: tuple[float, float]
-) -> CriticalBatchSize | None:
-    """What estimate and limits of θ say of B_crit, given the logs of the extreme batch sizes."""
-    bracketed = measured[0] <= best <= measured[1]
-    value = math.exp(best) if bracketed else None
-    lower = None if low is None else math.exp(low)
-    upper = None if high is None else math.exp(high)
-    if bracketed and lower is not None and upper is not None:
-        return CriticalBatchSize(value, lower, upper, None)
-    if lower is not None and best >= measured[0]:
-        return CriticalBatchSize(value, lower, None, "lower")
-    if upper is not None and best <= measured[1]:
-        return CriticalBatchSize(value, None, upper, "upper")
-    return None
-
-
-def _lack_of_fit(least: float, pure: float, dof: tuple[int, int]) -> LackOfFit | None:
-    if dof[1] < 1 or pure <= _ROUNDING:
+    A batch size without any reached replicate adds its squares and, at most, a degree of freedom.
+    """
+    if not rows.whole.points:
         return None
-    statistic = max(least - pure, 0.0) / dof[0] / (pure / dof[1])
-    return LackOfFit(statistic, float(stats.f.sf(statistic, *dof)), dof)
+    pure, dof = Hyperbola(rows.whole.size, rows.whole.steps, space=space).pure()
+    if not pure:
+        return None
+    unreached = len(np.unique(rows.fitted.size)) - fit.curve.points
+    degrees = fit.curve.points - 2 + unreached, dof
+    misfit = max(fit.curve.at(fit.best) - fit.curve.pure()[0], 0.0)
+    statistic = misfit / degrees[0] / (pure / dof)
+    return LackOfFit(statistic, float(special.fdtrc(*degrees, statistic)), degrees)

@@ -109,7 +109,7 @@ class CellEstimate:
 
 @dataclass(frozen=True)
 class CriticalBatchSize:
-    """E_min/S_min, in examples; ``bound`` says which side an unbracketed one is bounded on."""
+    """In examples, by one definition; ``bound`` is the side an unbracketed one is bounded on."""
 
     interval: Interval
     bound: Literal["lower", "upper"] | None
@@ -123,7 +123,9 @@ class TradeOff:
         goal: Level of validation error or loss.
         s_min: Steps that no batch size goes below; None where not resolved.
         e_min: Examples that no batch size goes below; None where not resolved.
-        critical: The critical batch size; None where not resolved.
+        critical: The critical batch size e_min/s_min; None where not resolved.
+        overhead20: Where examples are 20 % above the fewest, without the form; None likewise.
+        slope_half: Where steps fall as 1/√B, without the form; None likewise.
         misfit: p-value of the lack-of-fit test, small where the form does not fit; None untested.
         points: Batch sizes fitted.
         resolved: Whether the critical batch size has an estimate or a bound.
@@ -134,6 +136,8 @@ class TradeOff:
     s_min: float | None
     e_min: float | None
     critical: CriticalBatchSize | None
+    overhead20: CriticalBatchSize | None
+    slope_half: CriticalBatchSize | None
     misfit: float | None
     points: int
     resolved: bool

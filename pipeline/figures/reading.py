@@ -19,7 +19,7 @@ from pipeline.intervals import Interval
 __all__ = ["read_estimates"]
 
 Json = Mapping[str, Any]
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 
 
 def read_estimates(document: Json) -> Estimates:
@@ -104,15 +104,23 @@ def _fixed(rules: Json | None) -> dict[str, FixedBudget]:
 
 
 def _trade_off(fit: Json) -> TradeOff:
-    critical: Json | None = fit["b_crit"]
+    critical: Json = fit["b_crit"]
     misfit: Json = fit["lack_of_fit"] or {}
     return TradeOff(
         goal=fit["goal"],
-        s_min=fit["s_min"],
-        e_min=fit["e_min"],
-        critical=CriticalBatchSize(_interval(critical), critical["bound"]) if critical else None,
+        s_min=fit["s_min"]["value"],
+        e_min=fit["e_min"]["value"],
+        critical=_critical(critical["hyperbola"]),
+        overhead20=_critical(critical["overhead20"]),
+        slope_half=_critical(critical["slope_half"]),
         misfit=misfit.get("p_value"),
         points=fit["points"],
         resolved=fit["resolved"],
         reason=fit["reason"],
     )
+
+
+def _critical(found: Json) -> CriticalBatchSize | None:
+    if found["low"] is None and found["high"] is None:
+        return None
+    return CriticalBatchSize(_interval(found), found["bound"])

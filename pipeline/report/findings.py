@@ -10,9 +10,9 @@ from pipeline.figures.wording import UNRESOLVED, ends, number, p_value, percent,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.figures.evidence import CellEstimate, Estimates, TradeOff
+    from pipeline.figures.evidence import CellEstimate, CriticalBatchSize, Estimates, TradeOff
 
-__all__ = ["Finding", "critical_batch_size", "findings"]
+__all__ = ["Finding", "bounded", "critical_batch_size", "findings"]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,14 @@ def findings(estimates: Estimates) -> tuple[Finding, ...]:
 
 def critical_batch_size(fit: TradeOff | None) -> str:
     """The critical batch size in examples with its interval, a bound, or that there is none."""
-    if fit is None or not fit.resolved or fit.critical is None:
+    return bounded(fit.critical if fit is not None and fit.resolved else None)
+
+
+def bounded(critical: CriticalBatchSize | None) -> str:
+    """A number with its interval, a bound, or that there is none."""
+    if critical is None:
         return UNRESOLVED
-    interval, bound = fit.critical.interval, fit.critical.bound
+    interval, bound = critical.interval, critical.bound
     if bound == "lower" and interval.low is not None:
         return f"at least {number(interval.low)}"
     if bound == "upper" and interval.high is not None:

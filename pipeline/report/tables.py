@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.figures.wording import UNRESOLVED, number, p_value, percent, span
 from pipeline.outcome import Ended
-from pipeline.report.findings import critical_batch_size
+from pipeline.report.findings import bounded, critical_batch_size
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget
@@ -102,6 +102,8 @@ def _critical(estimates: Estimates) -> Table:
             "Model",
             f"Goal ({estimates.goal_quantity})",
             "Critical batch size (examples)",
+            "By the slope",
+            "20 % more examples at",
             "Fewest steps",
             "Fewest examples",
             "Batch sizes fitted",
@@ -113,6 +115,8 @@ def _critical(estimates: Estimates) -> Table:
                 model,
                 f"at most {estimates.level(fit.goal)}",
                 critical_batch_size(fit),
+                bounded(fit.slope_half),
+                bounded(fit.overhead20),
                 _or_unresolved(fit.s_min),
                 _or_unresolved(fit.e_min),
                 str(fit.points),

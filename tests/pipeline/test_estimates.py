@@ -58,7 +58,7 @@ def numbers(part: Any) -> list[float]:
 def test_the_document_says_what_it_is_about(made: dict[str, Any]) -> None:
     head = {name: value for name, value in made.items() if name != "models"}
     assert head == {
-        "schema": 1,
+        "schema": 2,
         "dataset": "synthetic",
         "confidence": 0.95,
         "quantity": "error",
@@ -103,11 +103,15 @@ def test_the_planted_trade_off_is_found_at_every_goal(
         for fit in fits:
             assert fit["resolved"]
             assert fit["points"] == (5 if model == "lenet" else 6)
-            assert fit["b_crit"]["bound"] is None
-            assert fit["b_crit"]["value"] == pytest.approx(truth.b_crit, rel=0.2)
-            assert fit["e_min"] == pytest.approx(fit["s_min"] * fit["b_crit"]["value"])
-            limit = truth.steps(10**9, fit["goal"])
-            assert fit["s_min"] == pytest.approx(limit, rel=0.2)
+            assert list(fit["b_crit"]) == ["hyperbola", "overhead20", "slope_half"]
+            critical = fit["b_crit"]["hyperbola"]
+            assert critical["bound"] is None
+            assert critical["value"] == pytest.approx(truth.b_crit, rel=0.2)
+            fewest, examples = fit["s_min"]["value"], fit["e_min"]["value"]
+            assert examples == pytest.approx(fewest * critical["value"])
+            assert fewest == pytest.approx(truth.steps(10**9, fit["goal"]), rel=0.2)
+            assert fit["b_crit"]["slope_half"]["low"] < truth.b_crit
+            assert fit["b_crit"]["overhead20"]["high"] > truth.b_crit / 5
 
 
 def test_examples_are_steps_times_batch_size(made: dict[str, Any]) -> None:
@@ -190,7 +194,7 @@ def test_a_straggler_leaves_a_bound_and_leaves_the_fit(study: SyntheticStudy) ->
         assert goal["steps"]["low"] > 0
     fits = made["models"]["mlp"]["trade_off"]
     assert [fit["points"] for fit in fits] == [6, 5, 5]
-    assert fits[-1]["reason"] == "batch size 4 left out: 4 of 5 replicates reached the goal"
+    assert fits[-1]["reason"] == "batch size 4 left out: 1 of 5 replicates diverged"
     assert cell(made, "mlp", 4)["plain"]["tuned"]["diverged"] == 1
 
 

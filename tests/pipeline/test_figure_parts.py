@@ -66,8 +66,8 @@ def test_percent() -> None:
 
 
 def test_another_schema_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"schema 2 .* run the analyse stage again"):
-        read_estimates({"schema": 2})
+    with pytest.raises(ValueError, match=r"schema 1 .* run the analyse stage again"):
+        read_estimates({"schema": 1})
 
 
 def test_a_figure_needs_either_a_chart_or_a_reason() -> None:
