@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--sampler", default="gp")
     parser.add_argument("--proposals", type=int, default=4, help="of a round")
     asked = parser.parse_args()
-    prepared = _digits(asked.folder)
+    prepared = digits(asked.folder)
     engine = LocalEngine(2, prepared)
     runner = Runner(
         "search", Ledger(asked.folder / "ledger", print), engine, NullMirror(), 36, print
@@ -159,7 +159,8 @@ def _tell(widths: list[Width]) -> None:
     print(f"seed {widths[0].seed}: narrower in {wins} of {len(widths)}, median ratio {ratio:.2f}")
 
 
-def _digits(folder: Path) -> Path:
+def digits(folder: Path) -> Path:
+    """The digits, prepared under params.yaml in ``folder`` unless they are there."""
     prepared = folder / "prepared"
     if not prepared.exists():
         raw = folder / "raw"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from pipeline.batch_sizes import resolved_reference
+from pipeline.finickiness.document import finickiness
 from pipeline.fixed_budget import MEASURES, at_landmark, mean_of
 from pipeline.observations import observations
 from pipeline.outcome import Ended
@@ -90,6 +91,16 @@ def estimates(tables: Tables, settings: Settings, *, dataset: str, train_example
         or infinity. The same tables give the same document, down to the last digit.
     """
     evidence = _evidence(tables, settings)
+    reference = resolved_reference(settings, train_examples)
+    finicky = finickiness(
+        (tables.sweep_trials, tables.sweep_curves),
+        (tables.confirm_trials, tables.confirm_curves),
+        tables.assignments,
+        evidence.tuned,
+        settings,
+        reference=reference,
+        train_examples=train_examples,
+    )
     models = {
         model: {
             "cells": [
@@ -102,6 +113,8 @@ def estimates(tables: Tables, settings: Settings, *, dataset: str, train_example
                 for goal in _goals(settings)
                 for seen in [_part(evidence.observed, model=model, goal=goal)]
             ],
+            "finickiness": finicky.model(model),
+            "scaling": finicky.scaling(model),
         }
         for model in settings.models
     }
@@ -113,8 +126,9 @@ def estimates(tables: Tables, settings: Settings, *, dataset: str, train_example
         "goals": _goals(settings),
         "train_examples": train_examples,
         "epochs": settings.sweep.budget.epochs,
-        "reference_batch_size": resolved_reference(settings, train_examples),
+        "reference_batch_size": reference,
         "models": models,
+        "verdicts": finicky.verdicts(),
     })
 
 

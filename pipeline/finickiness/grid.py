@@ -1,0 +1,93 @@
+"""The sweep's identical grid of learning rates, a replicate of a cell at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+import numpy as np
+
+from pipeline.observations import observations
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipeline.trial import Quantity
+
+__all__ = ["GridCurve", "grid_curves"]
+
+_OTHERS: Final = ["momentum", "weight_decay"]
+_KEY: Final = ["fingerprint", "member"]
+_SORTED: Final = ["model", "batch_size", "replicate", "learning_rate", *_KEY]
+
+
+@dataclass(frozen=True, eq=False)
+class GridCurve:
+    """Steps to the goal over learning rates, of one replicate of one cell [n].
+
+    Attributes:
+        model: Registered name.
+        batch_size: Examples per step.
+        replicate: Its index.
+        rate: log10 of the learning rates, ascending.
+        cost: log2 of steps to the goal; where censored, of the last step, which it exceeds;
+            infinite where diverged.
+        reached: Whether the goal was reached.
+        budget: log2 of the steps of the budget.
+        joint: Whether the design varies more than the learning rate.
+    """
+
+    model: str
+    batch_size: int
+    replicate: int
+    rate: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    reached: NDArray[np.bool_]
+    budget: float
+    joint: bool
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """Whether the trial diverged short of the goal."""
+        return np.isinf(self.cost)
+
+
+def grid_curves(
+    trials: pd.DataFrame, curves: pd.DataFrame, *, quantity: Quantity, goal: float
+) -> list[GridCurve]:
+    """The design's trials alone: what search and expansion added looks where steps are few.
+
+    Failed trials say nothing of steps and are left out. Source: SCIENCE.md, traps: adaptive
+    sampling thins the surface where it is not looking, so F1, F4 and F5 read the grid only.
+
+    Args:
+        trials: Table of the sweep's trials, any origin, rows in any order.
+        curves: Table of their evaluations.
+        quantity: What ``goal`` is a level of.
+        goal: The hardest level, at which the sweep stops.
+
+    Returns:
+        Curves sorted by model, batch size and replicate; one without points is left out.
+    """
+    grid = trials[trials["origin"] == "grid"].reset_index(drop=True)
+    seen = observations(grid, curves, quantity=quantity, goals=[goal])
+    seen[[*_OTHERS, "max_steps"]] = grid[[*_OTHERS, "max_steps"]]
+    seen = seen[seen["kind"] != "missing"].sort_values(_SORTED)
+    return [_curve(part) for _, part in seen.groupby(["model", "batch_size", "replicate"])]
+
+
+def _curve(part: pd.DataFrame) -> GridCurve:
+    others = part[_OTHERS].to_numpy(dtype=np.float64)
+    first = cast("dict[str, object]", part.iloc[0].to_dict())
+    steps = part["steps"].to_numpy(dtype=np.float64)
+    return GridCurve(
+        str(first["model"]),
+        int(cast("int", first["batch_size"])),
+        int(cast("int", first["replicate"])),
+        np.log10(part["learning_rate"].to_numpy(dtype=np.float64)),
+        np.log2(np.maximum(steps, 1)),
+        (part["kind"] == "reached").to_numpy(dtype=np.bool_),
+        float(np.log2(cast("int", first["max_steps"]))),
+        bool(np.any(others != others[:1])),
+    )

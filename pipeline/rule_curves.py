@@ -1,0 +1,178 @@
+"""The shapes of scaling rules in log η against log B, and their least squares."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy import optimize
+
+from pipeline.intervals import UNKNOWN, Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["CURVES", "Curve", "CurveFit"]
+
+_REACH: Final = 6.0  # log units beyond the batch sizes measured: B_n there is not measured
+_GRID: Final = 801
+
+
+@dataclass(frozen=True)
+class Curve:
+    """log η = level + shape(log B, parameter).
+
+    Attributes:
+        shape: The curve of level 0.
+        box: Where the parameter may lie, from the ends of log B; None where there is none.
+        log: Whether the parameter is a logarithm.
+    """
+
+    shape: Callable[[NDArray[np.float64], float], NDArray[np.float64]]
+    box: Callable[[float, float], tuple[float, float]] | None = None
+    log: bool = False
+
+
+def _around(low: float, high: float) -> tuple[float, float]:
+    return low - _REACH, high + _REACH
+
+
+def _slopes(low: float, high: float) -> tuple[float, float]:
+    return -10.0, 10.0
+
+
+def _surge(size: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
+    half = (noise - size) / 2
+    return math.log(2) - np.logaddexp(half, -half)
+
+
+CURVES: Final = {
+    "constant": Curve(lambda size, _: 0 * size),
+    "linear": Curve(lambda size, _: size),
+    "sqrt": Curve(lambda size, _: size / 2),
+    "power": Curve(lambda size, exponent: exponent * size, _slopes),
+    "saturating": Curve(lambda size, noise: -np.logaddexp(0, noise - size), _around, log=True),
+    "surge": Curve(_surge, _around, log=True),
+}
+"""By name: parameters are the log of the level, and the exponent or the log of B_n."""
+
+
+class CurveFit:
+    """Least squares of Σ w·(log η − level − shape)² for one rule.
+
+    The level is profiled out; the other parameter, if any, is found on a grid, then refined, so
+    that no start decides which minimum is found. Source: Bates & Watts 1988, sections 3.5.5 and
+    6.1.
+
+    Attributes:
+        parameters: How many, 1 or 2.
+        squares: Least weighted sum of squares.
+        measured: Whether the parameters have finite estimates: at the end of where the second may
+            lie, the rule is a simpler one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: NDArray[np.float64],
+        rate: NDArray[np.float64],
+        weight: NDArray[np.float64],
+    ) -> None:
+        self._curve = CURVES[name]
+        self._size, self._rate, self._weight = size, rate, weight
+        self._total = float(np.sum(weight))
+        box = self._curve.box
+        self.parameters = 1 if box is None else 2
+        ends = (0.0, 0.0) if box is None else box(float(size[0]), float(size[-1]))
+        self._grid = np.linspace(*ends, 1 if box is None else _GRID)
+        self._found = np.array([self._squares_at(float(shape)) for shape in self._grid])
+        self._best = self._refined()
+        self.squares = self._squares_at(self._best)
+        gap = (ends[1] - ends[0]) / _GRID
+        self.measured = box is None or ends[0] + gap < self._best < ends[1] - gap
+
+    def shape(self, threshold: float | None) -> Interval:
+        """The second parameter with its profile limits; all None where the rule has none.
+
+        Args:
+            threshold: Sum of squares up to which a value is inside; None for no limits.
+
+        Returns:
+            The exponent, or B_n in examples; a limit is None where unbounded.
+        """
+        if self.parameters == 1 or not self.measured:
+            return UNKNOWN
+        limits = (None, None) if threshold is None else self._limits(threshold)
+        found = Interval(self._best, *limits)
+        return found.map(math.exp) if self._curve.log else found
+
+    def level(self, threshold: float | None) -> Interval:
+        """The level with its profile limits, as a learning rate.
+
+        Args:
+            threshold: As for `shape`.
+
+        Returns:
+            The learning rate; its limits are None where the other parameter's are.
+        """
+        if not self.measured:
+            return UNKNOWN
+        value = math.exp(self._level_at(self._best))
+        if threshold is None:
+            return Interval(value)
+        ends: tuple[float | None, float | None] = (self._best, self._best)
+        if self.parameters == 2:
+            ends = self._limits(threshold)
+        if ends[0] is None or ends[1] is None:
+            return Interval(value)
+        between = (ends[0] < self._grid) & (self._grid < ends[1])
+        shapes = [float(at) for at in (*self._grid[between], self._best, ends[0], ends[1])]
+        spread = [
+            self._level_at(at) + sign * self._reach(at, threshold)
+            for at in shapes
+            for sign in (-1, 1)
+        ]
+        return Interval(value, math.exp(min(spread)), math.exp(max(spread)))
+
+    def _level_at(self, shape: float) -> float:
+        left = self._rate - self._curve.shape(self._size, shape)
+        return float(self._weight @ left) / self._total
+
+    def _squares_at(self, shape: float) -> float:
+        left = self._rate - self._curve.shape(self._size, shape)
+        return float(self._weight @ (left - self._weight @ left / self._total) ** 2)
+
+    def _reach(self, shape: float, threshold: float) -> float:
+        """How far the level may move at one value of the other parameter."""
+        return math.sqrt(max(threshold - self._squares_at(shape), 0.0) / self._total)
+
+    def _refined(self) -> float:
+        at = int(np.argmin(self._found))
+        coarse = float(self._grid[at])
+        if len(self._grid) == 1:
+            return coarse
+        around = (
+            float(self._grid[max(at - 1, 0)]),
+            float(self._grid[min(at + 1, len(self._grid) - 1)]),
+        )
+        found = optimize.minimize_scalar(
+            self._squares_at, bounds=around, method="bounded", options={"xatol": 1e-10}
+        )
+        return min(coarse, float(found.x), key=self._squares_at)
+
+    def _limits(self, threshold: float) -> tuple[float | None, float | None]:
+        inside = np.append(self._grid[self._found <= threshold], self._best)
+        first, last = float(inside.min()), float(inside.max())
+        before, after = self._grid[self._grid < first], self._grid[self._grid > last]
+        low = self._cross(threshold, first, float(before[-1])) if len(before) else None
+        high = self._cross(threshold, last, float(after[0])) if len(after) else None
+        return low, high
+
+    def _cross(self, threshold: float, inside: float, outside: float) -> float:
+        if self._squares_at(inside) >= threshold:
+            return inside
+        return float(optimize.brentq(lambda x: self._squares_at(x) - threshold, inside, outside))
