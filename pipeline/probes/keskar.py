@@ -54,6 +54,6 @@ def keskar_sharpness(
         jac=True,
         method="L-BFGS-B",
         bounds=np.stack([parameters - reach, parameters + reach], axis=1),
-        options={"maxiter": _ITERATIONS},
+        options={"maxiter": _ITERATIONS, "ftol": 0, "gtol": 0},
     )
     return float(100 * (highest - here) / (1 + here))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.probe_truths import BATCHES, PROBE_SETS, noise_scale_bias
+from benchmarks.probe_truths import BATCHES, PROBE_SETS, noise_scale_bias, sharpness_errors
 from pipeline.probes.keskar import keskar_sharpness
 from pipeline.probes.noise_scale import gradient_noise
 from pipeline.probes.schedule import probe_steps
@@ -104,15 +104,21 @@ def test_lanczos_says_what_it_could_not_resolve() -> None:
 
 
 def test_keskar_finds_the_corner_of_the_box() -> None:
-    """Of ½·h·x² around 0 the maximum lies in a corner: ½·Σh·ε², over 1 + 0, in per cent."""
-    curvature = np.array([1.0, 4.0, 9.0])
-    start = np.array([1e-9, 1e-9, 1e-9])
+    """½·Σh·x² is highest at the corner that lies furthest from 0."""
+    curvature, start = np.array([1.0, 4.0, 9.0]), np.array([0.5, -1.0, 2.0])
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         return float(np.sum(curvature * x**2) / 2), curvature * x
 
-    expected = 100 * np.sum(curvature) / 2 * 0.01**2
-    assert keskar_sharpness(loss, start, 0.01) == pytest.approx(expected, rel=1e-4)
+    corner = np.abs(start) + 0.01 * (np.abs(start) + 1)
+    expected = 100 * (loss(corner)[0] - loss(start)[0]) / (1 + loss(start)[0])
+    assert keskar_sharpness(loss, start, 0.01) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("steps", [0, 30])
+def test_sharpness_of_small_networks_is_that_of_a_dense_eigensolver(steps: int) -> None:
+    for name, dense, value, _ in sharpness_errors(steps, seeds=2, starts=5):
+        assert value == pytest.approx(dense, rel=0.01), name
 
 
 def test_probes_lie_a_ratio_apart() -> None:
