@@ -1,4 +1,6 @@
-"""Probes against known truths: python -m benchmarks.probe_truths [--draws 2000]; non-zero on a miss.
+"""Probes against known truths: python -m benchmarks.probe_truths [--draws 2000].
+
+Exits non-zero on a miss.
 
 Linear regression: y = wᵀx + e, x ~ N(0, diag(h)), e ~ N(0, s²), loss ½(θᵀx − y)². With d = θ − w:
 G = H·d, and the covariance of xxᵀd − xe is (dᵀHd + s²)·H + H·d·dᵀ·H (Isserlis), so that
@@ -89,7 +91,9 @@ def noise_scale_bias(examples: int, draws: int, group: int = 1) -> tuple[Bias, B
     )
 
 
-def sharpness_errors(steps: int, seeds: int, starts: int) -> Iterator[tuple[str, float, float, int]]:
+def sharpness_errors(
+    steps: int, seeds: int, starts: int
+) -> Iterator[tuple[str, float, float, int]]:
     """Lanczos against a dense eigensolver, on networks trained for some steps of gradient descent.
 
     Args:

@@ -53,11 +53,11 @@ def probe_estimates(
         "stability_limit": rows["stability_limit"].iloc[0],
         "along": [
             {
-                "step": step,
-                "examples": step * int(rows["batch_size"].iloc[0]),
+                "step": part["step"].iloc[0],
+                "examples": part["step"].iloc[0] * part["batch_size"].iloc[0],
                 **_measured(part, confidence),
             }
-            for step, part in rows.groupby("step")
+            for _, part in rows.groupby("step")
         ],
         "goals": [
             {"goal": goal, **_measured(_at(rows, seen), confidence)}
@@ -84,15 +84,13 @@ def _measured(rows: pd.DataFrame, confidence: float) -> Json:
 
 def _at(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     """Each replicate's probes read where it reached a goal; those that did not are left out."""
-
-
     read: list[Json] = []
-    reached = seen[seen["kind"] == "reached"].set_index(_KEY)["steps"]
-    for key, part in rows.groupby(_KEY):
-        if key in reached.index:
-            inside = part[part["step"] > 0]  # a goal is never reached before step 1
-            at, steps = np.log(float(reached[key])), np.log(inside["step"].to_numpy(np.float64))
-            read.append({name: _read(at, steps, inside[name]) for name in _MEASURES})
+    reached = seen.loc[seen["kind"] == "reached", [*_KEY, "steps"]]
+    at_goal = rows.merge(reached.rename(columns={"steps": "at"}), on=_KEY)
+    for _, part in at_goal[at_goal["step"] > 0].groupby(_KEY):  # no goal is reached before step 1
+        at = float(np.log(part["at"].iloc[0]))
+        steps = np.log(part["step"].to_numpy(np.float64))
+        read.append({name: _read(at, steps, part[name]) for name in _MEASURES})
     return pd.DataFrame(read, columns=list(_MEASURES), dtype=np.float64)
 
 

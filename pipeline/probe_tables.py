@@ -51,11 +51,16 @@ def probes_table(results: Sequence[RaceResult], digest: str) -> pd.DataFrame:
 
     Returns:
         The trial's model, batch_size, replicate, learning_rate and weight_decay, the optimiser's
-        ``stability_limit`` (NaN where the rule has none), ``examples`` processed by then, the columns
-        of `ProbeRow`, and the digest.
+        ``stability_limit`` (NaN where the rule has none), ``examples`` processed by then, the
+        columns of `ProbeRow`, and the digest.
     """
     rows = [
-        {**_design(result, row["member"]), "examples": row["step"] * batch_size, **row, "digest": digest}
+        {
+            **_design(result, row["member"]),
+            "examples": row["step"] * batch_size,
+            **row,
+            "digest": digest,
+        }
         for result in sorted(results, key=lambda result: result.race.fingerprint)
         for batch_size in [result.race.cell.batch_size]
         for row in _rows(result)
@@ -108,7 +113,8 @@ def with_probes(result: RaceResult, table: pd.DataFrame) -> RaceResult:
     found: list[list[ProbeRow]] = [[] for _ in result.results]
     rows = table[list(_MEASURED)].to_dict("records")
     for row in cast("list[dict[str, Any]]", rows):
-        found[row.pop("member")].append(ProbeRow(**row))
+        member: int = row.pop("member")
+        found[member].append(ProbeRow(**row))
     pairs = zip(result.results, found, strict=True)
     return replace(
         result, results=tuple(replace(trial, probes=tuple(rows)) for trial, rows in pairs)

@@ -64,7 +64,9 @@ class Runner:
         ]
         mirrors = [Guarded(mirror, self.say) for mirror in self.mirrors]
         self._announce(plan, missing)
-        self._train(plan, [_watched(c, keep, probed) for c in cohorts(missing, self.width)], mirrors)
+        self._train(
+            plan, [_watched(c, keep, probed) for c in cohorts(missing, self.width)], mirrors
+        )
         known |= {race.fingerprint: self._read(race) for race in missing}
         results = [self._probed(r, probed) for r in known.values() if r is not None]
         assert len(results) == len(plan), "the ledger lost a race that was just trained"

@@ -34,7 +34,10 @@ def keskar_sharpness(
     Returns:
         φ, in per cent; NaN where the loss at ``parameters`` is not finite.
     """
-    from scipy.optimize import minimize  # here, for it takes a while to import and is seldom asked
+    from scipy.optimize import (
+        Bounds,
+        minimize,
+    )  # here, for it takes a while to import and is seldom asked
 
     here, _ = loss(parameters)
     if not np.isfinite(here):
@@ -53,7 +56,7 @@ def keskar_sharpness(
         parameters,
         jac=True,
         method="L-BFGS-B",
-        bounds=np.stack([parameters - reach, parameters + reach], axis=1),
+        bounds=Bounds(parameters - reach, parameters + reach),
         options={"maxiter": _ITERATIONS, "ftol": 0, "gtol": 0},
     )
     return float(100 * (highest - here) / (1 + here))

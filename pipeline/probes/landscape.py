@@ -118,8 +118,15 @@ class Landscape:
         return torch.stack(losses).sum() / len(self._labels)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The groups; all examples at once where they don't couple.
+
+        Yields:
+            Images and labels.
+        """
         size = self._group if self._group > 1 else len(self._labels)
-        yield from zip(self._images.split(size), self._labels.split(size), strict=True)
+        for start in range(0, len(self._labels), size):
+            part = slice(start, start + size)
+            yield self._images[part], self._labels[part]
 
     def _mean(self, trainable: State, images: Tensor, labels: Tensor) -> Tensor:
         fixed = {name: tensor.clone() for name, tensor in self._fixed.items()}
@@ -157,9 +164,12 @@ class Landscape:
         )
 
     def _parts(self, vector: Tensor) -> list[Tensor]:
-        shapes = [p.shape for p in self._trainable.values()]
-        pieces = vector.split([shape.numel() for shape in shapes])
-        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        parts: list[Tensor] = []
+        start = 0
+        for parameter in self._trainable.values():
+            parts.append(vector[start : start + parameter.numel()].reshape(parameter.shape))
+            start += parameter.numel()
+        return parts
 
     @staticmethod
     def _flat(parts: tuple[Tensor, ...]) -> Tensor:

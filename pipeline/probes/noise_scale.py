@@ -33,12 +33,12 @@ def gradient_noise(
 ) -> GradientNoise:
     """Unbiased |G|² and tr Σ from the gradients of disjoint groups.
 
-    With b examples a group, n in all, s the mean of the groups' squared norms and |G_n|² the squared
-    norm of their mean: tr Σ = (s − |G_n|²) / (1/b − 1/n), |G|² = |G_n|² − (1/n − 1/N)·tr Σ. For
-    N = ∞ the latter is (n·|G_n|² − b·s) / (n − b). Source: McCandlish et al. 2018 (arXiv
-    1812.06162), appendix A.1, equations A.2 and A.3; the finite N is Cochran 1977, "Sampling
-    Techniques", theorem 2.2, and matters where n is no small part of N: with n = N the mean gradient
-    is known exactly, and nothing is to be subtracted.
+    With b examples a group, n in all, s the mean of the groups' squared norms and |G_n|² the
+    squared norm of their mean: tr Σ = (s − |G_n|²) / (1/b − 1/n) and
+    |G|² = |G_n|² − (1/n − 1/N)·tr Σ. For N = ∞ the latter is (n·|G_n|² − b·s) / (n − b). Source:
+    McCandlish et al. 2018 (arXiv 1812.06162), appendix A.1; the finite N is Cochran 1977, "Sampling
+    Techniques", theorem 2.2, and matters where n is no small part of N: with n = N the mean
+    gradient is known exactly, and nothing is to be subtracted.
 
     Args:
         gradients: Of the mean loss of each group, in chunks [g, P]; all groups of one size.
@@ -52,7 +52,7 @@ def gradient_noise(
     groups, squares, total = 0, 0.0, None
     for chunk in gradients:
         groups += len(chunk)
-        squares += float(torch.linalg.vector_norm(chunk, dim=1, dtype=torch.float64).square().sum())
+        squares += float(chunk.double().square().sum())
         part = chunk.sum(dim=0, dtype=torch.float64)
         total = part if total is None else total + part
     if total is None or groups < 2:

@@ -32,10 +32,10 @@ def largest_eigenvalue(
 ) -> Eigenvalue:
     """The algebraically largest eigenvalue of a symmetric matrix H, by Lanczos iteration.
 
-    No vector is kept but the last two, so memory does not grow. Without reorthogonalisation the
-    vectors stay orthogonal until a Ritz value has converged (Paige 1980), which is where this stops.
-    Source: Lanczos 1950; Golub & Van Loan 2013, "Matrix Computations", algorithm 10.1.1, and
-    (10.1.11) for the residual β_k·|s_k|.
+    No vector is kept but the last two, so memory does not grow. Without reorthogonalisation they
+    stay orthogonal until a Ritz value has converged (Paige 1980), which is where this stops.
+    Source: Lanczos 1950; Golub & Van Loan 2013, "Matrix Computations", section 10.1, with the
+    residual β_k·|s_k| of its theorem 10.1.2.
 
     Args:
         product: From v [P] to Hv [P].
@@ -46,17 +46,18 @@ def largest_eigenvalue(
     Returns:
         The eigenvalue; NaN where a product was not finite.
     """
-    vector, before = start / torch.linalg.vector_norm(start), torch.zeros_like(start)
+    vector, before = start / start.square().sum().sqrt(), torch.zeros_like(start)
+    value = residual = math.nan
     diagonal: list[float] = []
     beside: list[float] = []  # the diagonal
     beta = 0.0
-    for iteration in range(1, min(limit, len(start)) + 1):
+    while len(diagonal) < min(limit, len(start)):
         new = product(vector) - beta * before
         alpha = float(new @ vector)
         new = new - alpha * vector
-        beta = float(torch.linalg.vector_norm(new))
+        beta = math.sqrt(float(new.square().sum()))
         if not (math.isfinite(alpha) and math.isfinite(beta)):
-            return Eigenvalue(math.nan, math.nan, iteration)
+            return Eigenvalue(math.nan, math.nan, len(diagonal) + 1)
         diagonal.append(alpha)
         value, last = _top(diagonal, beside)
         residual = beta * abs(last)
@@ -64,7 +65,7 @@ def largest_eigenvalue(
             break
         beside.append(beta)
         vector, before = new / beta, vector
-    return Eigenvalue(value, residual, iteration)
+    return Eigenvalue(value, residual, len(diagonal))
 
 
 def _top(diagonal: list[float], beside: list[float]) -> tuple[float, float]:

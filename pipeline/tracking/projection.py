@@ -154,7 +154,11 @@ def _curve(curve: Curve) -> Iterator[Point]:
 
 
 def _probes(trial: Trial, result: TrialResult) -> Iterator[Point]:
-    """What probes found; the noise scale of one probe only where its |G|² is positive."""
+    """What probes found; the noise scale of one probe only where its |G|² is positive.
+
+    Yields:
+        Finite values.
+    """
     for row in result.probes or ():
         sharpness = trial.learning_rate * (row.largest_eigenvalue + trial.weight_decay)
         values = {

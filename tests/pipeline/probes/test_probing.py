@@ -24,7 +24,7 @@ from pipeline.trial import CohortPlan, Kernel, Probed, ProbePlan, Race, Recipe
 from tests.pipeline.conftest import MakeRace
 
 HERE = "tests.pipeline.networks"
-PLAN = ProbePlan(examples=96, ratio=2.0, noise_scale=True, sharpness=True, keskar=True)
+PLAN = ProbePlan(examples=48, ratio=4.0, noise_scale=True, sharpness=True, keskar=False)
 
 
 def ignore(_: Evaluated) -> None:
@@ -73,34 +73,34 @@ def test_training_is_the_same_bits_with_and_without_probes(
     model: str, kernel: Kernel, prepared: Prepared, brief: Recipe, make_race: MakeRace
 ) -> None:
     shared = replace(brief, kernel=kernel)
-    races = [make_race(shared, model=model, replicate=r) for r in range(2)]
+    races = [make_race(shared, model=model, rates=(0.1,), replicate=r) for r in range(2)]
     bare = train(races, prepared, None)
-    seen = train(races, prepared, probing(races))
+    seen = train(races, prepared, probing(races, replace(PLAN, keskar=True)))
     for left, right in zip(bare, seen, strict=True):
         assert_same_training(left, right)
         assert left.probes is None
         assert right.probes is not None
-        assert [row.step for row in right.probes] == [0, 1, 2, 4, 9, 19, 20]
+        assert [row.step for row in right.probes] == [0, 1, 4, 19, 20]
         for row in right.probes:
             assert row.message == ""
             assert row.noise > 0
             assert np.isfinite([row.signal, row.largest_eigenvalue, row.keskar]).all()
-            assert row.residual <= 0.001 * abs(row.largest_eigenvalue)
+            assert row.residual <= 1e-4 * abs(row.largest_eigenvalue)
             assert row.group == (BATCH if "batch_norm" in model else 1)
 
 
 def test_probes_are_the_same_bits_at_any_width_and_in_any_company(
     prepared: Prepared, brief: Recipe, make_race: MakeRace
 ) -> None:
-    rates = tuple(0.01 * 2**i for i in range(5))
+    rates = (0.01, 0.02, 0.04)
     races = [make_race(brief, model="conv", replicate=r, rates=rates) for r in range(2)]
     widest = [trial.probes for trial in train(races, prepared, probing(races), 32)]
     narrow = [trial.probes for trial in train(races, prepared, probing(races), 3)]
     assert widest == narrow
     alone = [trial.probes for trial in train(races[1:], prepared, probing(races[1:]))]
-    assert widest[5:] == alone
+    assert widest[3:] == alone
     some = train(races, prepared, probing(races[1:]))
-    assert [trial.probes for trial in some] == [None] * 5 + alone
+    assert [trial.probes for trial in some] == [None] * 3 + alone
 
 
 def test_a_member_is_probed_for_what_it_is(
@@ -112,7 +112,7 @@ def test_a_member_is_probed_for_what_it_is(
     assert trial.probes is not None
     first = trial.probes[0]
     torch.manual_seed(0)
-    drawn = probe_set(len(prepared.train), 96, 1, recipe.seed, 0)
+    drawn = probe_set(len(prepared.train), 48, 1, recipe.seed, 0)
     from models.registry import network
     from pipeline.seeds import seed_of
 
@@ -127,7 +127,7 @@ def test_a_member_is_probed_for_what_it_is(
         parts = torch.autograd.grad(loss, list(module.parameters()))
         gradients.append(np.concatenate([part.flatten().numpy() for part in parts]))
     noise = float(np.sum(np.var(gradients, axis=0, ddof=1)))
-    unseen = 1 / 96 - 1 / len(prepared.train)
+    unseen = 1 / 48 - 1 / len(prepared.train)
     assert first.noise == pytest.approx(noise, rel=1e-5)  # the mean and deviation are float32
     signal = float(np.sum(np.mean(gradients, axis=0) ** 2)) - unseen * noise
     assert first.signal == pytest.approx(signal, rel=1e-4)
@@ -149,13 +149,13 @@ def test_a_network_that_cannot_be_probed_trains_all_the_same(
     [seen, _] = train([race], prepared, probing([race]))
     assert_same_training(bare, seen)
     assert seen.probes is not None
-    assert all("once" in row.message and np.isnan(row.signal) for row in seen.probes)
+    assert all(row.message and np.isnan(row.signal) for row in seen.probes)
 
 
 def test_diverged_trials_are_probed_while_they_last(
     prepared: Prepared, brief: Recipe, make_race: MakeRace
 ) -> None:
-    race = make_race(brief, rates=(1e4, 0.1))
+    race = make_race(brief, rates=(1e30, 0.1))
     [broken, sound] = train([race], prepared, probing([race]))
     assert broken.probes is not None
     assert sound.probes is not None
@@ -173,7 +173,7 @@ class TestRunner:
         bare = runner.run(races)
         seen = runner.run(races, probed=probing(races[:1]))
         again = runner.run(races, probed=probing(races[:1]))
-        other = probing(races[:1], replace(PLAN, examples=64))
+        other = probing(races[:1], replace(PLAN, examples=32))
         runner.run(races, probed=other)
         assert [line.rpartition(", ")[2] for line in said] == [
             "4 to train", "2 to train", "0 to train", "2 to train",
@@ -187,7 +187,7 @@ class TestRunner:
             False, False, True, True,
         ]  # fmt: skip
         table = probes_table(seen, probing(races).digest)
-        assert len(table) == 2 * 7
+        assert len(table) == 2 * 5
         ledger.forget(races[0].fingerprint)
         assert [path.name for path in (tmp_path / "ledger").glob("*.probes-*")] == []
 
@@ -219,6 +219,6 @@ class TestRunner:
 
 def test_settings_and_code_of_probes_are_their_digest_and_in_no_fingerprint() -> None:
     base = probe_digest(PLAN)
-    changes = ({"examples": 95}, {"ratio": 3.0}, {"noise_scale": False}, {"keskar": False})
+    changes = ({"examples": 49}, {"ratio": 3.0}, {"noise_scale": False}, {"keskar": True})
     assert len({base, *(probe_digest(replace(PLAN, **change)) for change in changes)}) == 5
     assert ProbeRow._fields[0] == "step"
