@@ -20,6 +20,7 @@ from pipeline.events import Evaluated
 from pipeline.images import Prepared
 from pipeline.members import Members
 from pipeline.outcome import Curve, Ended, Row, TrialResult, Weights
+from pipeline.probes.trail import Trail
 from pipeline.resident import ResidentSplit
 from pipeline.seeds import seed_of
 from pipeline.stopping import Evaluation, Referee, evaluation_steps
@@ -101,14 +102,16 @@ class Cohort(LightningModule):
             ResidentSplit(split, prepared, self.device, dtype)
             for split in (prepared.train, prepared.validation, prepared.test)
         )
+        networks = [self._initialised(r).to(self.device, dtype) for r in self._replicates]
         self._members = Members(
-            [self._initialised(r).to(self.device, dtype) for r in self._replicates],
+            networks,
             [self._replicates.index(trial.replicate) for trial in self.plan.trials],
             self.plan.trials,
             self._network.objective,
             self._recipe,
             self.plan.width,
         )
+        self._trail = Trail(self.plan, self._network, networks[0], self._train)
         self._record(0, torch.full((len(self._active),), torch.nan, dtype=torch.float64))
 
     def training_step(self, batch: Block, batch_idx: int) -> None:
@@ -133,7 +136,9 @@ class Cohort(LightningModule):
         """How each trial of the plan went, in its order."""
         assert not self._active, "the cohort has not been trained to its end"
         return tuple(
-            TrialResult(ended, _curve(rows), weights=self._weights.get(trial))
+            TrialResult(
+                ended, _curve(rows), weights=self._weights.get(trial), probes=self._trail.of(trial)
+            )
             for trial, (ended, rows) in enumerate(zip(self._ended, self._rows, strict=True))
             if ended is not None
         )
@@ -154,7 +159,8 @@ class Cohort(LightningModule):
         return torch.cat(losses)
 
     def _record(self, step: int, train_losses: Tensor) -> list[Evaluation]:
-        """Evaluate all members and keep a row of each."""
+        """Evaluate all members, keep a row of each, and probe where that is due."""
+        assert self._members is not None
         batch_size = self._recipe.evaluation_batch_size
         validation = self._evaluate(self._validation, batch_size)
         test = (
@@ -166,6 +172,7 @@ class Cohort(LightningModule):
         table = cast("list[list[float]]", columns.T.tolist())  # pyright: ignore[reportUnknownMemberType]
         for position, values in zip(self._active, table, strict=True):
             self._rows[position].append(Row(step, *values))
+        self._trail.follow(step, self._active, [row[0] for row in table], self._members)
         return [Evaluation(row[2], row[0], row[1]) for row in table]
 
     def _evaluate(self, split: ResidentSplit, batch_size: int) -> Tensor:

@@ -13,6 +13,7 @@ from pipeline.finickiness.document import finickiness
 from pipeline.fixed_budget import MEASURES, at_landmark, mean_of
 from pipeline.observations import observations
 from pipeline.outcome import Ended
+from pipeline.probe_estimates import probe_estimates
 from pipeline.steps_to_goal import steps_to_goal
 from pipeline.trade_off import trade_off
 from pipeline.tuning import tuned_learning_rates
@@ -44,6 +45,7 @@ class Tables:
         confirm_trials: Planned trials of confirm.
         confirm_curves: Their evaluations.
         assignments: Which of them stands for which rule.
+        probes: What probes found along the tuned rule's trials; None where nothing was probed.
     """
 
     sweep_trials: pd.DataFrame
@@ -52,6 +54,7 @@ class Tables:
     confirm_trials: pd.DataFrame
     confirm_curves: pd.DataFrame
     assignments: pd.DataFrame
+    probes: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +177,9 @@ def _cell(row: pd.Series[Any], tables: Tables, evidence: _Evidence, settings: Se
         ],
         "plain": _budgets(_part(evidence.plain, **own), rules, confidence),
         "final": _budgets(_part(evidence.final, **own), rules, confidence),
+        "probes": probe_estimates(
+            None if tables.probes is None else _part(tables.probes, **own), observed, confidence
+        ),
     }
 
 

@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Final
 
 from models.registry import module_of
-from pipeline.trial import Recipe, Trial
+from pipeline.trial import ProbePlan, Recipe, Trial
 
 __all__ = [
     "HARMLESS_MODULES",
+    "PROBE_MODULES",
     "TRAINING_MODULES",
     "code_digest",
     "imported_modules",
+    "probe_digest",
     "race_fingerprint",
 ]
 
@@ -40,6 +42,17 @@ TRAINING_MODULES: Final = (
     "pipeline.streams",
 )
 """Modules whose code decides what a trial's numbers are."""
+
+PROBE_MODULES: Final = (
+    "pipeline.probes",
+    *(
+        f"pipeline.probes.{name}"
+        for name in (
+            "keskar", "landscape", "noise_scale", "prober", "schedule", "sharpness", "trail",
+        )
+    ),
+)  # fmt: skip
+"""Modules whose code decides what probes find, and no number of training."""
 
 HARMLESS_MODULES: Final = frozenset({
     "models.registry",  # finds networks; adding one must not retrain the others
@@ -87,6 +100,21 @@ def race_fingerprint(trials: tuple[Trial, ...], recipe: Recipe, data_digest: str
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def probe_digest(plan: ProbePlan) -> str:
+    """Digest of what probes depend on besides the race: the plan, and the code that follows it.
+
+    It is no part of a race's fingerprint: who looks at a training changes none of its numbers.
+
+    Args:
+        plan: What is measured.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    text = json.dumps([asdict(plan), _source_digest(PROBE_MODULES)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def code_digest(model: str) -> str:

@@ -79,6 +79,10 @@ class Ledger:
         """Where the weights of a race's trials are, if they were kept: see `read_weights`."""
         return self._folder / f"{fingerprint}.weights.npz"
 
+    def probes_file(self, fingerprint: str, digest: str) -> Path:
+        """Where what probes found along a race is, by the digest of how it was probed."""
+        return self._folder / f"{fingerprint}.probes-{digest}.parquet"
+
     def read(self, fingerprint: str) -> RaceResult | None:
         """Result of a race, failed ones included; None where there is none.
 
@@ -105,6 +109,8 @@ class Ledger:
         """Remove what the ledger has of a race. Call it with the lock held."""
         for path in (self._final(fingerprint), self._failed(fingerprint)):
             path.unlink(missing_ok=True)
+        for path in self._folder.glob(f"{fingerprint}.probes-*.parquet"):
+            path.unlink()
 
     def clean(self) -> None:
         """Remove what writers that were killed left aside. Call it with the lock held."""

@@ -92,6 +92,13 @@ class Members:
         self._count = len(rows)
         self._make_lanes()
 
+    def state(self, row: int) -> tuple[State, State]:
+        """Trained and fixed tensors of one member, views that share storage."""
+        return (
+            {name: tensor[row].detach() for name, tensor in self.trainable.items()},
+            {name: tensor[row].detach() for name, tensor in self.fixed.items()},
+        )
+
     def weights(self, row: int) -> Weights:
         """Copies of one member's parameters and buffers, by name, on the CPU."""
         state = {**self.trainable, **self.fixed}

@@ -13,7 +13,16 @@ from pipeline.trial import Race
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Curve", "Ended", "RaceResult", "Row", "TrialResult", "Weights", "broken_results"]
+__all__ = [
+    "Curve",
+    "Ended",
+    "ProbeRow",
+    "RaceResult",
+    "Row",
+    "TrialResult",
+    "Weights",
+    "broken_results",
+]
 
 Weights = dict[str, "NDArray[Any]"]
 """Parameters and buffers of a network by name, as in its ``state_dict``."""
@@ -44,6 +53,32 @@ class Row(NamedTuple):
     train_loss: float
     test_loss: float
     test_error: float
+
+
+class ProbeRow(NamedTuple):
+    """What one probe of one trial found; NaN where it was not measured.
+
+    Attributes:
+        step: Optimiser steps taken.
+        group: Examples b of a gradient: 1 per example, more where the network couples examples.
+        signal: Unbiased estimate of |G|²; may be negative.
+        noise: Unbiased estimate of tr Σ per example.
+        largest_eigenvalue: Of the Hessian of the mean loss.
+        residual: An eigenvalue lies within it of the one above.
+        products: With the Hessian, that it took.
+        keskar: Keskar's φ in per cent.
+        message: Why the network could not be probed; empty otherwise.
+    """
+
+    step: int
+    group: int
+    signal: float
+    noise: float
+    largest_eigenvalue: float
+    residual: float
+    products: int
+    keskar: float
+    message: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +122,14 @@ class TrialResult:
         curve: Its evaluations; empty where it failed before the first.
         message: Why it failed or ran out of memory; empty otherwise.
         weights: What it had learned by its end, where that was to be kept.
+        probes: What was found along it, where it was probed.
     """
 
     ended: Ended
     curve: Curve
     message: str = ""
     weights: Weights | None = None
+    probes: tuple[ProbeRow, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.ended.measured and not len(self.curve.steps):

@@ -9,9 +9,10 @@ from pipeline.events import Engine, Evaluated, Event, Finished, Started
 from pipeline.grouping import cohorts
 from pipeline.ledger import Ledger
 from pipeline.outcome import Ended, RaceResult
+from pipeline.probe_tables import read_probes, write_probes
 from pipeline.progress import Progress
 from pipeline.tracking import Guarded, Mirror
-from pipeline.trial import CohortPlan, Race
+from pipeline.trial import CohortPlan, Probed, Race
 
 __all__ = ["Runner"]
 
@@ -36,12 +37,18 @@ class Runner:
     width: int
     say: Callable[[str], None]
 
-    def run(self, races: Sequence[Race], keep: frozenset[str] = frozenset()) -> list[RaceResult]:
+    def run(
+        self,
+        races: Sequence[Race],
+        keep: frozenset[str] = frozenset(),
+        probed: Probed | None = None,
+    ) -> list[RaceResult]:
         """Train the races that the ledger lacks, and read all.
 
         Args:
             races: The plan. A race that stands in it twice is trained once.
             keep: Fingerprints of races whose weights the ledger is to hold too.
+            probed: Races whose probes it is to hold too, and how they are made.
 
         Returns:
             One result per race, in the plan's order, duplicates left out.
@@ -51,13 +58,17 @@ class Runner:
         missing = [
             race
             for race in plan
-            if not _final(known[race.fingerprint]) or self._lacks_weights(race, keep)
+            if not _final(known[race.fingerprint])
+            or self._lacks_weights(race, keep)
+            or self._lacks_probes(race, probed)
         ]
         mirrors = [Guarded(mirror, self.say) for mirror in self.mirrors]
         self._announce(plan, missing)
-        self._train(plan, missing, keep, mirrors)
+        self._train(
+            plan, [_watched(c, keep, probed) for c in cohorts(missing, self.width)], mirrors
+        )
         known |= {race.fingerprint: self._read(race) for race in missing}
-        results = [result for result in known.values() if result is not None]
+        results = [self._probed(r, probed) for r in known.values() if r is not None]
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
         self.refill(results)
         self._warn_of_failures(results)
@@ -85,19 +96,17 @@ class Runner:
     def _train(
         self,
         plan: Sequence[Race],
-        missing: Sequence[Race],
-        keep: frozenset[str],
+        groups: Sequence[CohortPlan],
         mirrors: Sequence[Guarded],
     ) -> None:
-        if not missing:
+        if not groups:
             return
-        groups = [_keeping(group, keep) for group in cohorts(missing, self.width)]
         with Progress(self.stage, _trials(plan), groups) as progress:
             for event in self.engine.run(groups):
                 if isinstance(event, Finished):
                     # The ledger first: a mirror can be filled again, nothing can be trained again.
                     for result in event.results:
-                        self.ledger.write(result)
+                        self._file(result, event.plan.probed)
                 progress.tell(event)
                 for mirror in mirrors:
                     _show(event, mirror)
@@ -105,6 +114,25 @@ class Runner:
     def _lacks_weights(self, race: Race, keep: frozenset[str]) -> bool:
         name = race.fingerprint
         return name in keep and not self.ledger.weights_file(name).exists()
+
+    def _lacks_probes(self, race: Race, probed: Probed | None) -> bool:
+        if probed is None or race.fingerprint not in probed.races:
+            return False
+        return not self.ledger.probes_file(race.fingerprint, probed.digest).exists()
+
+    def _file(self, result: RaceResult, probed: Probed | None) -> None:
+        """Probes first, so that a race that is in the ledger has its probes there."""
+        name = result.race.fingerprint
+        if probed and name in probed.races and result.final:
+            write_probes(self.ledger.probes_file(name, probed.digest), result)
+        self.ledger.write(result)
+
+    def _probed(self, result: RaceResult, probed: Probed | None) -> RaceResult:
+        """A result with what probes found, which the ledger keeps in a file of its own."""
+        name = result.race.fingerprint
+        if not probed or name not in probed.races or not result.final:
+            return result
+        return read_probes(self.ledger.probes_file(name, probed.digest), result)
 
     def _read(self, race: Race) -> RaceResult | None:
         """What the ledger has of a race, labelled as this plan labels it."""
@@ -133,8 +161,11 @@ def _show(event: Event, mirror: Guarded) -> None:
         mirror.write(event.results)
 
 
-def _keeping(group: CohortPlan, keep: frozenset[str]) -> CohortPlan:
-    return replace(group, keep=keep & {race.fingerprint for race in group.races})
+def _watched(group: CohortPlan, keep: frozenset[str], probed: Probed | None) -> CohortPlan:
+    own = frozenset(race.fingerprint for race in group.races)
+    if probed and probed.races & own:
+        group = replace(group, probed=replace(probed, races=probed.races & own))
+    return replace(group, keep=keep & own)
 
 
 def _final(result: RaceResult | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 
 __all__ = ["Stream", "seed_of"]
 
-Stream = Literal["initialisation", "order", "forward", "grid", "search"]
+Stream = Literal["initialisation", "order", "forward", "grid", "search", "probe"]
 
 
 def seed_of(root: int, stream: Stream, *indices: int | str) -> int:

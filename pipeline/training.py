@@ -20,7 +20,7 @@ import torch
 from models.registry import network
 from pipeline.cohort import Cohort
 from pipeline.events import Evaluated
-from pipeline.fingerprint import race_fingerprint
+from pipeline.fingerprint import probe_digest, race_fingerprint
 from pipeline.images import Prepared
 from pipeline.outcome import Ended, RaceResult, TrialResult, broken_results
 from pipeline.trial import CohortPlan
@@ -105,6 +105,8 @@ def _check_fingerprints(plan: CohortPlan, prepared: Prepared) -> None:
     for race in plan.races:
         if race_fingerprint(race.trials, race.recipe, prepared.digest) != race.fingerprint:
             raise RuntimeError("source code or data changed while the study ran; run it again")
+    if plan.probed and probe_digest(plan.probed.plan) != plan.probed.digest:
+        raise RuntimeError("source code of probes changed while the study ran; run it again")
 
 
 def fit(cohort: Cohort) -> None:

@@ -15,6 +15,8 @@ __all__ = [
     "Kernel",
     "Order",
     "Precision",
+    "ProbePlan",
+    "Probed",
     "Quantity",
     "Race",
     "Recipe",
@@ -172,6 +174,40 @@ class Race:
 
 
 @dataclass(frozen=True)
+class ProbePlan:
+    """What is measured of networks while they train, besides their curves.
+
+    Attributes:
+        examples: Of the probe set.
+        ratio: Least ratio of successive probed steps, above 1.
+        noise_scale: Whether the parts of the gradient noise scale are measured.
+        sharpness: Whether the Hessian's largest eigenvalue is.
+        keskar: Whether Keskar's sharpness is.
+    """
+
+    examples: int
+    ratio: float
+    noise_scale: bool
+    sharpness: bool
+    keskar: bool
+
+
+@dataclass(frozen=True)
+class Probed:
+    """Which races are probed, and how.
+
+    Attributes:
+        plan: What is measured.
+        digest: Of the plan and of the code that follows it.
+        races: Fingerprints.
+    """
+
+    plan: ProbePlan
+    digest: str
+    races: frozenset[str]
+
+
+@dataclass(frozen=True)
 class CohortPlan:
     """Races to be trained side by side by one worker.
 
@@ -179,11 +215,13 @@ class CohortPlan:
         races: Of one cell and one recipe.
         width: Most members that the stacked kernel vectorises over at once; changes speed only.
         keep: Fingerprints of races whose trials' final weights are wanted; changes no number.
+        probed: Races that are probed; changes no number of training.
     """
 
     races: tuple[Race, ...]
     width: int
     keep: frozenset[str] = frozenset()
+    probed: Probed | None = None
 
     def __post_init__(self) -> None:
         if not self.races:

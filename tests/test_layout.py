@@ -106,6 +106,7 @@ def test_files_and_functions_are_short(module: str) -> None:
 def test_estimators_know_neither_torch_nor_files() -> None:
     for name in ("observations", "tuning", "vertex", "hyperbola", "trade_off", "steps_to_goal",
                  "hyperbola_fit", "bounded", "shape_free", "smooth_curve", "replicates",
-                 "fixed_budget", "estimates", "intervals", "best_setting"):  # fmt: skip
+                 "fixed_budget", "estimates", "intervals", "best_setting", "ratio",
+                 "probe_estimates"):  # fmt: skip
         used = {n.partition(".")[0] for n in imports(MODULES[f"pipeline.{name}"])}
         assert not used & {"torch", "pathlib", "os", "io", "pyarrow"}, name

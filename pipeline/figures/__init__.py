@@ -10,6 +10,7 @@ from pipeline.figures.figure import PLAYER_VERSION, THEMES, Figure
 from pipeline.figures.goal_curves import examples_to_goal, steps_to_goal
 from pipeline.figures.loss_against_learning_rate import loss_against_learning_rate
 from pipeline.figures.plain_picture import plain_picture
+from pipeline.figures.probes import noise_scale, sharpness
 from pipeline.figures.reading import read_estimates
 from pipeline.figures.study import gather
 from pipeline.figures.surface import surface
@@ -36,6 +37,8 @@ _FIGURES: tuple[Callable[[Study], Figure], ...] = (
     plain_picture,
     loss_against_learning_rate,
     surface,
+    noise_scale,
+    sharpness,
     endings,
 )
 

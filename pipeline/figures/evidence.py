@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pipeline.figures.probe_evidence import CellProbes
     from pipeline.intervals import Interval
 
 __all__ = [
@@ -90,6 +91,7 @@ class CellEstimate:
         goals: One per goal, hardest last; empty where confirm trained none.
         plain: Per rule, after the study's epochs.
         final: Per rule, at the end of the budget.
+        probes: What probes found along the tuned rule's trials; None where nothing was probed.
     """
 
     model: str
@@ -101,6 +103,7 @@ class CellEstimate:
     goals: tuple[GoalSteps, ...]
     plain: Mapping[str, FixedBudget]
     final: Mapping[str, FixedBudget]
+    probes: CellProbes | None = None
 
     def goal(self, level: float) -> GoalSteps | None:
         """What confirm measured at a goal, if anything."""

@@ -14,6 +14,7 @@ from pipeline.figures.evidence import (
     TradeOff,
     TunedRate,
 )
+from pipeline.figures.probe_evidence import read_probes
 from pipeline.intervals import Interval
 
 __all__ = ["read_estimates"]
@@ -66,6 +67,7 @@ def _cell(model: str, cell: Json) -> CellEstimate:
         goals=tuple(_goal(goal) for goal in cell.get("goals") or ()),
         plain=_fixed(cell.get("plain")),
         final=_fixed(cell.get("final")),
+        probes=read_probes(cell.get("probes")),
     )
 
 

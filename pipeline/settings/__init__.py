@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.settings.branch import MAX_REPLICATES
-from pipeline.settings.confirm import AnalysisSettings, ConfirmSettings, Rule
+from pipeline.settings.confirm import AnalysisSettings, ConfirmSettings, ProbeSettings, Rule
 from pipeline.settings.data import DataSettings
 from pipeline.settings.sweep import (
     Budget,
@@ -27,6 +27,7 @@ __all__ = [
     "Goals",
     "KernelSettings",
     "LearningRates",
+    "ProbeSettings",
     "Range",
     "Rule",
     "SearchSettings",

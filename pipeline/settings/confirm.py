@@ -12,10 +12,20 @@ from pipeline.settings.branch import MAX_REPLICATES, Branch, Count, Fraction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["AnalysisSettings", "ConfirmSettings", "Rule"]
+__all__ = ["AnalysisSettings", "ConfirmSettings", "ProbeSettings", "Rule"]
 
 
 Rule = Literal["tuned", "constant", "linear", "sqrt"]
+
+
+class ProbeSettings(Branch):
+    """What is measured of the tuned rule's networks while they train, besides their curves."""
+
+    noise_scale: bool
+    sharpness: bool
+    keskar: bool
+    examples: Annotated[int, Field(ge=2)]
+    ratio: Annotated[float, Field(gt=1)]
 
 
 class ConfirmSettings(Branch):
@@ -24,6 +34,7 @@ class ConfirmSettings(Branch):
     replicates: Annotated[int, Field(ge=1, le=MAX_REPLICATES)]
     reference_batch_size: Count | Literal["full", "middle"]
     rules: Annotated[tuple[Rule, ...], Field(min_length=1, strict=False)]
+    probes: ProbeSettings
 
     def _conflicts(self) -> Iterator[Conflict]:
         yield from repeated("rules", self.rules)

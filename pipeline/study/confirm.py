@@ -9,18 +9,20 @@ import pandas as pd
 
 from pipeline.batch_sizes import resolved_reference
 from pipeline.design import Assignment
+from pipeline.fingerprint import probe_digest
 from pipeline.ledger import Ledger
+from pipeline.probe_tables import probes_table
 from pipeline.race_tables import races_table
-from pipeline.settings import MAX_REPLICATES, Settings
+from pipeline.settings import MAX_REPLICATES, ProbeSettings, Settings
 from pipeline.study.guard import say
 from pipeline.study.places import ledger_folder
 from pipeline.study.seconds import seconds_table
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
-from pipeline.trial import Cell, Hyperparameters
+from pipeline.trial import Cell, Hyperparameters, Probed, ProbePlan
 from pipeline.tuning import preferred, tuned_learning_rates
 
-__all__ = ["confirm", "to_keep", "tuned_cells"]
+__all__ = ["confirm", "to_keep", "to_probe", "tuned_cells"]
 
 
 def confirm(opened: Session) -> None:
@@ -46,7 +48,8 @@ def confirm(opened: Session) -> None:
         )
     _tell_what_is_left_out(opened.settings.models, tuned, reference)
     keep = to_keep(assignments)
-    results = opened.runner.run([assignment.race for assignment in assignments], keep)
+    probed = to_probe(assignments, opened.settings.confirm.probes)
+    results = opened.runner.run([assignment.race for assignment in assignments], keep, probed)
     write_tables(
         opened.places.confirm,
         {
@@ -61,6 +64,7 @@ def confirm(opened: Session) -> None:
                 opened.places.prepared,
                 ledger_folder(),
             ),
+            "probes": probes_table(results, probed.digest if probed else ""),
         },
         _weights(opened.runner.ledger, keep),
     )
@@ -73,6 +77,15 @@ def to_keep(assignments: Sequence[Assignment]) -> frozenset[str]:
         for assignment in assignments
         if assignment.rule == "tuned" and assignment.race.replicate == MAX_REPLICATES
     )
+
+
+def to_probe(assignments: Sequence[Assignment], settings: ProbeSettings) -> Probed | None:
+    """The tuned races, all replicates, and how they are probed; None where nothing is asked."""
+    plan = ProbePlan(**settings.model_dump())
+    if not (plan.noise_scale or plan.sharpness or plan.keskar):
+        return None
+    tuned = frozenset(a.race.fingerprint for a in assignments if a.rule == "tuned")
+    return Probed(plan, probe_digest(plan), tuned)
 
 
 def _weights(ledger: Ledger, keep: frozenset[str]) -> dict[str, Path]:

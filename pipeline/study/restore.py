@@ -10,6 +10,7 @@ from pipeline.aside import write_aside
 from pipeline.fingerprint import race_fingerprint
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
+from pipeline.probe_tables import with_probes, write_probes
 from pipeline.race_tables import race_results
 from pipeline.study.guard import locked, say
 from pipeline.study.mirrors import mirrored
@@ -51,6 +52,7 @@ def restore(settings: Settings, places: Places) -> None:
         ledger = Ledger(ledger_folder(), warn=say)
         ledger.clean()
         for phase, results in recorded.items():
+            _restore_probes(places.results / phase, ledger, results)
             for result in results:
                 _restore_weights(places.results / phase, ledger, result.race.fingerprint)
                 ledger.write(result)
@@ -74,7 +76,16 @@ def _recorded(folder: Path) -> list[RaceResult]:
         if not path.exists():
             raise ValueError(f"{path} is missing; fetch it with dvc pull, or train with dvc repro")
         tables[name] = pd.read_parquet(path)
-    return race_results(tables["races"], tables["trials"], tables["curves"])
+    results = race_results(tables["races"], tables["trials"], tables["curves"])
+    path = folder / "probes.parquet"
+    if not path.exists():
+        return results
+    probes = dict(list(pd.read_parquet(path).groupby("fingerprint")))
+    return [
+        with_probes(result, probes[name]) if name in probes else result
+        for result in results
+        for name in [result.race.fingerprint]
+    ]
 
 
 def _check_models(results: Sequence[RaceResult], settings: Settings, folder: Path) -> None:
@@ -102,3 +113,15 @@ def _restore_weights(folder: Path, ledger: Ledger, fingerprint: str) -> None:
     kept, target = folder / "weights" / f"{fingerprint}.npz", ledger.weights_file(fingerprint)
     if kept.exists() and not target.exists():
         write_aside(target, kept.read_bytes())
+
+
+def _restore_probes(folder: Path, ledger: Ledger, results: Sequence[RaceResult]) -> None:
+    """Before the races themselves: a race that is in the ledger has its probes there."""
+    path = folder / "probes.parquet"
+    if not path.exists():
+        return
+    digests = pd.read_parquet(path).groupby("fingerprint")["digest"].first().to_dict()
+    for result in results:
+        name = result.race.fingerprint
+        if name in digests and not (file := ledger.probes_file(name, digests[name])).exists():
+            write_probes(file, result)

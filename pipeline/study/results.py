@@ -12,6 +12,7 @@ __all__ = ["read_seconds", "read_tables"]
 
 def read_tables(places: Places) -> Tables:
     """All tables of the study that estimates and figures are made from."""
+    probes = places.confirm / "probes.parquet"  # which no study of an earlier version has
     return Tables(
         sweep_trials=pd.read_parquet(places.sweep / "trials.parquet"),
         sweep_curves=pd.read_parquet(places.sweep / "curves.parquet"),
@@ -19,6 +20,7 @@ def read_tables(places: Places) -> Tables:
         confirm_trials=pd.read_parquet(places.confirm / "trials.parquet"),
         confirm_curves=pd.read_parquet(places.confirm / "curves.parquet"),
         assignments=pd.read_parquet(places.confirm / "assignments.parquet"),
+        probes=pd.read_parquet(probes) if probes.exists() else None,
     )
 
 

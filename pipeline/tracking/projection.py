@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
@@ -30,7 +30,11 @@ def project(result: RaceResult, study: Study) -> list[Run]:
             ended=run.started + round(result.seconds * 1000),
             status="FINISHED" if trial_result.ended.measured else "FAILED",
             tags=run.tags | _ending(trial_result),
-            points=(*_curve(trial_result.curve), *_summary(trial, trial_result)),
+            points=(
+                *_curve(trial_result.curve),
+                *_probes(trial, trial_result),
+                *_summary(trial, trial_result),
+            ),
         )
         for run, trial, trial_result in zip(
             begun(result.race, result.started_at, study),
@@ -147,6 +151,24 @@ def _curve(curve: Curve) -> Iterator[Point]:
         for step, value in zip(curve.steps.tolist(), column.tolist(), strict=True):
             if isfinite(value):
                 yield Point(key, value, step)
+
+
+def _probes(trial: Trial, result: TrialResult) -> Iterator[Point]:
+    """What probes found; the noise scale of one probe only where its |G|² is positive.
+
+    Yields:
+        Finite values.
+    """
+    for row in result.probes or ():
+        sharpness = trial.learning_rate * (row.largest_eigenvalue + trial.weight_decay)
+        values = {
+            "gradient_signal": row.signal,
+            "gradient_noise": row.noise,
+            "noise_scale": row.noise / row.signal if row.signal > 0 else nan,
+            "sharpness": sharpness,
+            "keskar": row.keskar,
+        }
+        yield from (Point(key, value, row.step) for key, value in values.items() if isfinite(value))
 
 
 def _summary(trial: Trial, result: TrialResult) -> Iterator[Point]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from pipeline.outcome import Row
 from pipeline.tracking.requests import ClientWriter
 from pipeline.tracking.rows import RowWriter
 from pipeline.tracking.runs import PARENT, Change, Ending, FoundRun, New
@@ -167,5 +168,9 @@ def _found(run: MlflowRun) -> FoundRun:
 
 
 def _after(shown: int, points: Iterable[Point]) -> list[Point]:
-    """What follows a step, and what stands at step 0: the summary, and the curve's beginning."""
-    return [point for point in points if point.step > shown or point.step == 0]
+    """What follows a step, stands at step 0 (the summary, say), or is never shown live: probes."""
+    return [
+        point
+        for point in points
+        if point.step > shown or point.step == 0 or point.key not in Row._fields
+    ]

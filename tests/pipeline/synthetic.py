@@ -178,6 +178,6 @@ def synthetic_settings() -> dict[str, Any]:
     raw["sweep"]["goals"] = {"quantity": "error", "levels": [0.05, 0.10, 0.07]}
     raw["sweep"]["budget"] = {"epochs": float(EPOCHS), "min_steps": MIN_STEPS}
     raw["training"]["kernel"]["overrides"] = {}
-    raw["confirm"] = {"replicates": 5, "reference_batch_size": 64, "rules": list(RULES)}
+    raw["confirm"] |= {"replicates": 5, "reference_batch_size": 64, "rules": list(RULES)}
     raw["analysis"]["confidence"] = 0.95
     return raw

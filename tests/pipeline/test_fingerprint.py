@@ -11,6 +11,7 @@ import pytest
 from pipeline import fingerprint
 from pipeline.fingerprint import (
     HARMLESS_MODULES,
+    PROBE_MODULES,
     TRAINING_MODULES,
     imported_modules,
     race_fingerprint,
@@ -61,7 +62,7 @@ def of(model: str, recipe: Recipe) -> str:
 
 def test_training_imports_only_modules_known_to_matter_or_not() -> None:
     imported = set(imported_modules("pipeline.training")) - {"models", "pipeline"}
-    assert imported == {*TRAINING_MODULES, *HARMLESS_MODULES}
+    assert imported == {*TRAINING_MODULES, *PROBE_MODULES, *HARMLESS_MODULES}
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Recipe)])

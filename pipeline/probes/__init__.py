@@ -1,0 +1,1 @@
+"""Probes: what a network's loss looks like where training has come to. None perturbs training."""
