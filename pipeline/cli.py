@@ -14,6 +14,7 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.manners import run
 from pipeline.commands.models import models
 from pipeline.commands.restore import restore
+from pipeline.commands.selftest import selftest
 from pipeline.commands.study.group import study
 from pipeline.commands.tune import tune
 from pipeline.commands.ui import ui
@@ -64,6 +65,7 @@ app.command(rich_help_panel=STUDY)(restore)
 app.command(rich_help_panel=SET_UP)(check)
 app.command(rich_help_panel=SET_UP)(doctor)
 app.command(rich_help_panel=SET_UP)(calibrate)
+app.command(rich_help_panel=SET_UP)(selftest)
 
 
 def main() -> None:
