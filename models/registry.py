@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from models.registered import CLASSIFICATION, REGISTERED
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -25,42 +27,11 @@ __all__ = [
     "module_of",
     "names",
     "network",
+    "objective_of",
     "stochastic",
 ]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A registered network, declared without importing it: torch takes seconds.
-
-    Attributes:
-        source: Where the architecture comes from.
-        couples_examples: Whether one example's output depends on its batch.
-        stochastic: Whether forward draws random numbers in training.
-    """
-
-    source: str
-    couples_examples: bool = False
-    stochastic: bool = False
-
-
-# The factory of a network is the function of its name, in the module of its name.
-_REGISTERED: Final = {
-    "conv": _Entry("the notes: tied and local layers"),
-    "conv_true": _Entry("the notes: conv with its kernels flipped"),
-    "dense": _Entry("the notes: order-4 dense layers"),
-    "lenet": _Entry("LeCun et al. 1998, LeNet-5"),
-    "linear": _Entry("softmax regression"),
-    "local": _Entry("the notes: local layers, untied"),
-    "mlp": _Entry("one hidden layer of 64 units"),
-    "mlp_matched": _Entry("one hidden layer, as many parameters as conv"),
-    "resnet18": _Entry("He et al. 2016, torchvision's, small stem", couples_examples=True),
-    "resnet8": _Entry("He et al. 2016, n = 1", couples_examples=True),
-    "resnet8_gn": _Entry("resnet8 with Wu & He 2018's normalisation"),
-    "simple_cnn": _Entry("Shallue et al. 2018, Simple CNN"),
-    "tied": _Entry("the notes: tied layers, not local"),
-    "vgg": _Entry("Simonyan & Zisserman 2015, small"),
-}
 _ASKED_ONLY_OUTSIDE: Final = (8, 32)  # pixels a side: all networks are tested within
 _FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _DECLARATION: Final = "__batchscope__"
@@ -117,13 +88,13 @@ def declare(
 
 def names() -> tuple[str, ...]:
     """Registered names, sorted."""
-    return tuple(sorted(_REGISTERED))
+    return tuple(sorted(REGISTERED))
 
 
 def module_of(name: str) -> str:
     """Dotted name of the module that defines a network; its source is in the fingerprint."""
     check_name(name)
-    return f"models.{name}" if name in _REGISTERED else name.partition(":")[0]
+    return f"models.{name}" if name in REGISTERED else name.partition(":")[0]
 
 
 def check_name(name: str) -> None:
@@ -136,10 +107,10 @@ def check_name(name: str) -> None:
         ValueError: With what is wrong and the remedy. The factory itself is looked up only when
             the network is made.
     """
-    if name in _REGISTERED:
+    if name in REGISTERED:
         return
     if not _FACTORY.fullmatch(name):
-        close = difflib.get_close_matches(name, _REGISTERED, n=1)
+        close = difflib.get_close_matches(name, REGISTERED, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(names())}"
         raise ValueError(
             f"{name!r} is no registered network; {hint} Or give package.module:factory"
@@ -168,14 +139,19 @@ def network(name: str) -> Network:
     Raises:
         ValueError: If there is no such network, or its module lacks the factory.
     """
-    module, attribute = module_of(name), name.rpartition(":")[2]
-    factory = cast("Factory | None", getattr(importlib.import_module(module), attribute, None))
+    module, attribute = importlib.import_module(module_of(name)), name.rpartition(":")[2]
+    factory = cast("Factory | None", getattr(module, attribute, None))
     if factory is None:
-        raise ValueError(f"module {module!r} has no factory {attribute!r}; check models: {name}")
-    if known := _REGISTERED.get(name):
-        declared, source = _classifier(known.couples_examples, known.stochastic), known.source
+        raise ValueError(
+            f"module {module.__name__!r} has no factory {attribute!r}; check models: {name}"
+        )
+    if known := REGISTERED.get(name):
+        objective = _classification() if known.objective == CLASSIFICATION else module.OBJECTIVE
+        declared = _Declaration(objective, known.couples_examples, known.stochastic)
+        source = known.source
     else:
-        declared, source = getattr(factory, _DECLARATION, None) or _classifier(), ""
+        plain = _Declaration(_classification(), couples_examples=False, stochastic=False)
+        declared, source = getattr(factory, _DECLARATION, plain), ""
     return Network(
         name, factory, source, declared.objective, declared.couples_examples, declared.stochastic
     )
@@ -226,12 +202,22 @@ def stochastic(name: str) -> bool:
     Args:
         name: As in params.yaml.
     """
-    known = _REGISTERED.get(name)
+    known = REGISTERED.get(name)
     return known.stochastic if known else network(name).stochastic
 
 
+def objective_of(name: str) -> str | None:
+    """Name of what a network's outputs are scored by; None where only importing it would show it.
+
+    Args:
+        name: As in params.yaml.
+    """
+    known = REGISTERED.get(name)
+    return known.objective if known else None
+
+
 def _surely_feasible(name: str, task: Task) -> bool:
-    known = _REGISTERED.get(name)
+    known = REGISTERED.get(name)
     smallest, largest = _ASKED_ONLY_OUTSIDE
     return (
         known is not None
@@ -241,7 +227,7 @@ def _surely_feasible(name: str, task: Task) -> bool:
     )
 
 
-def _classifier(couples_examples: bool = False, stochastic: bool = False) -> _Declaration:
-    from models.task import CLASSIFICATION
+def _classification() -> Objective:
+    from models.task import CLASSIFICATION as objective  # noqa: N811 (here it is but a value)
 
-    return _Declaration(CLASSIFICATION, couples_examples, stochastic)
+    return objective

@@ -15,6 +15,7 @@ from pipeline.commands.fit import fit
 from pipeline.commands.manners import run
 from pipeline.commands.models import models
 from pipeline.commands.restore import restore
+from pipeline.commands.selftest import selftest
 from pipeline.commands.study.group import study
 from pipeline.commands.tune import tune
 from pipeline.commands.ui import ui
@@ -66,6 +67,7 @@ app.command(rich_help_panel=LOOK)(fit)
 app.command(rich_help_panel=SET_UP)(check)
 app.command(rich_help_panel=SET_UP)(doctor)
 app.command(rich_help_panel=SET_UP)(calibrate)
+app.command(rich_help_panel=SET_UP)(selftest)
 
 
 def main() -> None:

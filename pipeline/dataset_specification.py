@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from models.registered import CLASSIFICATION
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -71,6 +73,7 @@ class DatasetSpecification:
             null; from `mirrors` or data.source; or `given` by data.source alone.
         fetch: Puts verified raw files into a folder, and does nothing where they are already there.
         read: Verifies those files and parses them. A ValueError names file and remedy.
+        objective: Name of the objective that its examples are made for.
     """
 
     name: str
@@ -81,3 +84,4 @@ class DatasetSpecification:
     origin: Origin
     fetch: Fetch
     read: Callable[[Path], RawData]
+    objective: str = CLASSIFICATION

@@ -55,7 +55,8 @@ PROBE_MODULES: Final = (
 """Modules whose code decides what probes find, and no number of training."""
 
 HARMLESS_MODULES: Final = frozenset({
-    "models.registry",  # finds networks; adding one must not retrain the others
+    "models.registered",  # names networks; adding one must not retrain the others
+    "models.registry",  # finds them
     "models.shape",  # the task's sizes, which the data digest covers
     "pipeline.conflicts",  # words for what is wrong with settings
     "pipeline.dataset_specification",  # types of raw data

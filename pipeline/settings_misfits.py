@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from models.registry import check_name
+from models.registry import check_name, names, objective_of
 from pipeline.batch_sizes import batch_size_conflicts
 from pipeline.datasets import specification
 from pipeline.settings_problems import Problem, written
@@ -27,8 +27,9 @@ def misfits(settings: Settings) -> Iterator[Problem]:
         settings: Right by themselves; the name of the data set need not be registered.
 
     Yields:
-        One problem for a source that the data set lacks or cannot use, for more examples than it
-        has, for each empty split, and for each batch size above the training split.
+        One problem for a source that the data set lacks or cannot use, for each registered network
+        that is scored otherwise than the data set is made for, for more examples than it has, for
+        each empty split, and for each batch size above the training split.
     """
     data = settings.data
     try:
@@ -36,6 +37,7 @@ def misfits(settings: Settings) -> Iterator[Problem]:
     except ValueError:
         return
     yield from _source_misfits(known, data.places)
+    yield from _objective_misfits(known, settings.models)
     examples = known.examples if data.examples == "all" else data.examples
     if examples is None:
         return
@@ -64,6 +66,18 @@ def _source_misfits(known: DatasetSpecification, places: tuple[str, ...]) -> Ite
         yield Problem(
             keys, f"the data set {known.name} has no home; name a directory with one per class"
         )
+
+
+def _objective_misfits(known: DatasetSpecification, models: tuple[str, ...]) -> Iterator[Problem]:
+    for index, model in enumerate(models):
+        objective = objective_of(model)
+        if objective not in {None, known.objective}:
+            fitting = [name for name in names() if objective_of(name) == known.objective]
+            yield Problem(
+                ("models", index),
+                f"it is made for {objective}, and the data set {known.name} for {known.objective}; "
+                f"choose {' or '.join(fitting)}, or another data.dataset",
+            )
 
 
 def unregistered(tree: object) -> Iterator[Problem]:

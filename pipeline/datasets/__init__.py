@@ -10,6 +10,7 @@ from pipeline.datasets.cifar import CIFAR10, CIFAR100
 from pipeline.datasets.digits import DIGITS
 from pipeline.datasets.folder import FOLDER
 from pipeline.datasets.mnist import FASHION_MNIST, KMNIST, MNIST
+from pipeline.datasets.noisy_quadratic import NOISY_QUADRATIC
 from pipeline.datasets.svhn import SVHN
 
 __all__ = ["DatasetSpecification", "RawData", "names", "specification"]
@@ -17,7 +18,12 @@ __all__ = ["DatasetSpecification", "RawData", "names", "specification"]
 _PUBLISHED: Final = (MNIST, FASHION_MNIST, KMNIST, CIFAR10, CIFAR100, SVHN)
 _REGISTERED: Final = {
     known.name: known
-    for known in (DIGITS, FOLDER, *(published.specification() for published in _PUBLISHED))
+    for known in (
+        DIGITS,
+        FOLDER,
+        NOISY_QUADRATIC,
+        *(published.specification() for published in _PUBLISHED),
+    )
 }
 
 

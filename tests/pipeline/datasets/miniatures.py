@@ -41,7 +41,7 @@ def miniature(name: str, folder: Path, patch: pytest.MonkeyPatch) -> Made:
         "folder": lambda: image_folder(folder),
     }
     if name not in makers:
-        return specification(name), ()  # digits come with scikit-learn
+        return specification(name), ()  # which needs no place to come from
     folder.mkdir(parents=True)
     return makers[name](), (str(folder),)
 

@@ -109,7 +109,7 @@ class TestConformance:
         assert np.array_equal(again.labels, whole.labels)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in {"digits", "folder"}])
+@pytest.mark.parametrize("name", [n for n in names() if specification(n).origin == "mirrors"])
 def test_examples_are_those_of_the_files(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +140,15 @@ def test_digits_are_scikit_learns(tmp_path: Path) -> None:
     assert np.array_equal(raw.images[:, 0], known.images)
     assert np.array_equal(raw.labels, known.target)
     assert (raw.images.min(), raw.images.max()) == (0, 16)
+
+
+def test_the_quadratics_noise_has_exactly_the_mean_and_covariance_it_claims(tmp_path: Path) -> None:
+    specification("noisy_quadratic").fetch(tmp_path)
+    raw = specification("noisy_quadratic").read(tmp_path)
+    x = raw.images.reshape(-1, 100).astype(np.float64) / 127.5 - 1
+    for copy in np.split(x, 130):
+        assert np.array_equal(copy.sum(axis=0), np.zeros(100))
+        assert np.array_equal(copy.T @ copy, 128 * np.eye(100))
 
 
 def test_a_changed_scikit_learn_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

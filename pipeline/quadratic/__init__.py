@@ -1,0 +1,1 @@
+"""The noisy quadratic on paper: what `batchscope selftest` compares the pipeline with."""
