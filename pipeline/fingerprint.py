@@ -35,6 +35,7 @@ TRAINING_MODULES: Final = (
     "pipeline.members",
     "pipeline.optimisers",
     "pipeline.resident",
+    "pipeline.schedules",
     "pipeline.seeds",
     "pipeline.stopping",
     "pipeline.streams",

@@ -14,11 +14,18 @@ from pipeline.settings.sweep import (
     SweepSettings,
 )
 from pipeline.settings.tracking import TrackingSettings
-from pipeline.settings.training import EvaluationSettings, KernelSettings, TrainingSettings
+from pipeline.settings.training import (
+    AdamSettings,
+    EvaluationSettings,
+    KernelSettings,
+    ScheduleSettings,
+    TrainingSettings,
+)
 from pipeline.settings.tree import Settings
 
 __all__ = [
     "MAX_REPLICATES",
+    "AdamSettings",
     "AnalysisSettings",
     "Budget",
     "ConfirmSettings",
@@ -29,6 +36,7 @@ __all__ = [
     "LearningRates",
     "Range",
     "Rule",
+    "ScheduleSettings",
     "SearchSettings",
     "Settings",
     "SweepSettings",

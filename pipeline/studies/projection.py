@@ -89,8 +89,8 @@ def subject_of(
     sweep, training = settings.sweep, settings.training
     boxes = {name: box.model_dump() for name, box in sweep.hyperparameters.items()}
     boxes[RATE] = {"low": sweep.learning_rates.low, "high": sweep.learning_rates.high}
-    shared = training.model_dump(
-        include={"optimiser", "momentum", "nesterov", "weight_decay", "order", "precision"},
+    shared = training.rule() | training.model_dump(
+        include={"momentum", "weight_decay", "order", "precision"},
         exclude=set(sweep.hyperparameters),
     )
     return Subject(
