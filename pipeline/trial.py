@@ -163,8 +163,8 @@ class Race:
         fingerprint: Digest of all that the numbers depend on.
         trials: In order of learning rate.
         recipe: What the trials share.
-        origin: ``grid``, ``search-<round>``, ``confirm`` or ``tune``; a label, not in the
-            fingerprint.
+        origin: ``pilot``, ``grid``, ``expansion-<round>``, ``search-<round>``, ``confirm`` or
+            ``tune``; a label, not in the fingerprint.
     """
 
     fingerprint: str

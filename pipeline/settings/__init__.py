@@ -7,6 +7,7 @@ from pipeline.settings.confirm import AnalysisSettings, ConfirmSettings, Rule
 from pipeline.settings.data import DataSettings
 from pipeline.settings.sweep import (
     Budget,
+    ExpandSettings,
     Goals,
     LearningRates,
     Range,
@@ -31,6 +32,7 @@ __all__ = [
     "ConfirmSettings",
     "DataSettings",
     "EvaluationSettings",
+    "ExpandSettings",
     "Goals",
     "KernelSettings",
     "LearningRates",

@@ -216,6 +216,11 @@ BAD_VALUES = {
         "until: 1.0 ",
         "sweep.search.until is 1.0: it must be a finite number above 1; write 1.5",
     ),
+    "expansion by nothing": (
+        "points: 3 ",
+        "points: 0 ",
+        "sweep.expand.points is 0: it must be a whole number at least 1; write 3, for example",
+    ),
     "goal above 1": (
         "levels: [0.10, 0.07, 0.05]",
         "levels: [0.10, 5]",

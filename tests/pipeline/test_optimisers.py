@@ -74,7 +74,7 @@ def test_members_are_bitwise_equal_at_any_width_and_after_mates_have_left(
             model=model,
             batch_size=8,
             replicate=replicate,
-            rates=tuple(0.0002 * 2.5**i for i in range(7)),
+            rates=tuple(0.0006 * 2.5**i for i in range(7)),
             weight_decay=0.01,
         )
         for replicate in range(3)
