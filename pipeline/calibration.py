@@ -46,8 +46,6 @@ class Conditions:
         return Recipe(
             seed=training.seed,
             order=training.order,
-            optimiser=training.optimiser,
-            nesterov=training.nesterov,
             kernel=kernel,
             precision=training.precision,
             device=self.device,
@@ -59,6 +57,7 @@ class Conditions:
             quantity="error",
             goal=None,
             race=None,
+            **training.rule(),
         )
 
 

@@ -155,7 +155,8 @@ class Cohort(LightningModule):
             if self._network.stochastic:
                 replicate = self.plan.trials[self._active[lane.members[0]]].replicate
                 _seed(seed_of(self._recipe.seed, "forward", replicate, block.first))
-            losses.append(lane.train(self._train, block.indices)[: len(lane.members)])
+            trained = lane.train(self._train, block.indices, block.first)
+            losses.append(trained[: len(lane.members)])
         return torch.cat(losses)
 
     def _record(self, step: int, train_losses: Tensor) -> list[Evaluation]:

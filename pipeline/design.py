@@ -136,8 +136,6 @@ class Design:
         return Recipe(
             seed=training.seed,
             order=training.order,
-            optimiser=training.optimiser,
-            nesterov=training.nesterov,
             kernel=self._kernel(cell),
             precision=training.precision,
             device=self.device,
@@ -149,6 +147,7 @@ class Design:
             quantity="error" if goal is None else sweep.goals.quantity,  # else it says nothing
             goal=goal,
             race=race,
+            **training.rule(),
         )
 
     def _kernel(self, cell: Cell) -> Kernel:

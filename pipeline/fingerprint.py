@@ -37,6 +37,7 @@ TRAINING_MODULES: Final = (
     "pipeline.members",
     "pipeline.optimisers",
     "pipeline.resident",
+    "pipeline.schedules",
     "pipeline.seeds",
     "pipeline.stopping",
     "pipeline.streams",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap  # pyright: ignore[reportPrivateImportUsage]
 
 from models.task import Objective
-from pipeline.optimisers import Sgd
+from pipeline.optimisers import Rule
 from pipeline.resident import ResidentSplit
 
 __all__ = ["Lane", "SoloLane", "StackedLane"]
@@ -31,7 +31,7 @@ class Lane(ABC):
         objective: How outputs are scored.
         trainable: Parameters that are trained, [k, ...].
         fixed: Buffers, and parameters that are not trained, [k, ...].
-        velocities: Momentum of the trained parameters, [k, ...].
+        memory: What the update rule remembers of the trained parameters, each [k, ...].
         replicates: Position of each member's replicate in a block of indices.
         members: Positions in the cohort of the lane's members; ghosts have none.
         optimiser: The members' update rule.
@@ -43,10 +43,10 @@ class Lane(ABC):
         objective: Objective,
         trainable: State,
         fixed: State,
-        velocities: State,
+        memory: Sequence[State],
         replicates: Sequence[int],
         members: range,
-        optimiser: Sgd,
+        optimiser: Rule,
     ) -> None:
         self.members = members
         self._template = template
@@ -54,19 +54,20 @@ class Lane(ABC):
         self._trainable = {n: p.requires_grad_() for n, p in self._shaped(trainable).items()}
         self._leaves = list(self._trainable.values())
         self._fixed = self._shaped(fixed)
-        self._velocities = list(self._shaped(velocities).values())
+        self._memory = [list(self._shaped(state).values()) for state in memory]
         self._optimiser = optimiser
         self._rows = sorted(set(replicates))
         self._row_of = torch.tensor(
             [self._rows.index(r) for r in replicates], device=self._leaves[0].device
         )
 
-    def train(self, split: ResidentSplit, indices: Tensor) -> Tensor:
+    def train(self, split: ResidentSplit, indices: Tensor, taken: int = 0) -> Tensor:
         """Take a block of optimiser steps.
 
         Args:
             split: Training examples.
             indices: Of the examples of each step, [S, R, B].
+            taken: Steps taken before the block.
 
         Returns:
             Mean training loss over the block's steps, [k] float64.
@@ -77,12 +78,12 @@ class Lane(ABC):
         steps = max(1, _GATHERED // (mine[0].numel() * split.numbers))
         for start in range(0, len(mine), steps):
             images, labels = split.take(mine[start : start + steps])
-            for x, y in zip(images, labels, strict=True):
+            for step, (x, y) in enumerate(zip(images, labels, strict=True), taken + start):
                 losses = self._losses(x, y)
                 gradients = torch.autograd.grad(
                     losses.sum(), self._leaves, allow_unused=True, materialize_grads=True
                 )
-                self._optimiser.step(self._leaves, gradients, self._velocities)
+                self._optimiser.step(self._leaves, gradients, self._memory, step)
                 total += losses.detach()
         return total / len(indices)
 

@@ -1,4 +1,4 @@
-"""The state of a cohort's members, stacked: parameters, buffers, velocities, hyperparameters.
+"""The state of a cohort's members, stacked: parameters, buffers, optimiser memory, hyperparameters.
 
 Shapes: K members of a cohort, k of a lane.
 """
@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from models.task import Objective
 from pipeline.lanes import Lane, SoloLane, StackedLane
-from pipeline.optimisers import Sgd
+from pipeline.optimisers import MEMORIES, Adam, LearningRates, Rule, Sgd
 from pipeline.outcome import Weights
+from pipeline.schedules import Schedule
 from pipeline.trial import Recipe, Trial
 
 __all__ = ["Members"]
@@ -71,7 +72,10 @@ class Members:
         device = next(self._template.parameters()).device
         self._replicates = torch.tensor(replicates, device=device)
         self.trainable, self.fixed = _stack(networks, self._replicates)
-        self._velocities = {name: torch.zeros_like(p) for name, p in self.trainable.items()}
+        self._memory: list[State] = [
+            {name: torch.zeros_like(p) for name, p in self.trainable.items()}
+            for _ in range(MEMORIES[recipe.optimiser])
+        ]
         dtype = next(iter(self.trainable.values())).dtype
         self._hyper = _Hyperparameters(
             *(
@@ -105,7 +109,7 @@ class Members:
         return {name: tensor[row].detach().cpu().numpy().copy() for name, tensor in state.items()}
 
     def _select(self, rows: Tensor) -> None:
-        for state in (self.trainable, self.fixed, self._velocities):
+        for state in (self.trainable, self.fixed, *self._memory):
             for name, tensor in state.items():
                 state[name] = tensor.index_select(0, rows)
         self._hyper = self._hyper.select(rows)
@@ -133,30 +137,30 @@ class Members:
             objective=self._objective,
             trainable={n: p[part] for n, p in self.trainable.items()},
             fixed={n: b[part] for n, b in self.fixed.items()},
-            velocities={n: v[part] for n, v in self._velocities.items()},
+            memory=[{n: v[part] for n, v in state.items()} for state in self._memory],
             replicates=[int(row) for row in self._replicates[part]],
             members=range(part.start, min(part.stop, self._count)),
             optimiser=self._optimiser(part),
         )
 
-    def _optimiser(self, part: slice) -> Sgd:
-        solo = self._recipe.kernel == "solo"
-
-        def broadcast(column: Tensor) -> list[Tensor]:
-            return [
-                column[part.start] if solo else column[part].reshape(-1, *(1,) * (p.dim() - 1))
-                for p in self.trainable.values()
-            ]
+    def _optimiser(self, part: slice) -> Rule:
+        recipe, hyper = self._recipe, self._hyper
+        rows = part.start if recipe.kernel == "solo" else part
+        dimensions = [p.dim() for p in self.trainable.values()]
 
         def unless_zero(column: Tensor) -> list[Tensor] | None:
-            return broadcast(column) if bool(column.any()) else None
+            if not bool(column.any()):
+                return None
+            mine = column[rows]
+            return [mine.reshape(-1, *(1,) * (n - 1)) if mine.dim() else mine for n in dimensions]
 
-        return Sgd(
-            learning_rates=broadcast(self._hyper.learning_rate),
-            momenta=unless_zero(self._hyper.momentum),
-            weight_decays=unless_zero(self._hyper.weight_decay),
-            nesterov=self._recipe.nesterov,
-        )
+        schedule = Schedule(recipe.schedule, recipe.warmup, recipe.final, recipe.max_steps)
+        rates = LearningRates(hyper.learning_rate[rows], dimensions, schedule)
+        decays = unless_zero(hyper.weight_decay)
+        if recipe.optimiser == "sgd":
+            return Sgd(rates, unless_zero(hyper.momentum), decays, recipe.nesterov)
+        decoupled = recipe.optimiser == "adamw"
+        return Adam(rates, decays, decoupled, recipe.beta1, recipe.beta2, recipe.epsilon)
 
 
 def _stack(networks: Sequence[nn.Module], replicates: Tensor) -> tuple[State, State]:

@@ -59,7 +59,9 @@ def design_points(settings: Settings, replicate: int) -> tuple[Hyperparameters, 
     return tuple(sorted(points))
 
 
-def learning_rate_grid(box: LearningRates, seed: int, replicate: int) -> tuple[float, ...]:
+def learning_rate_grid(
+    box: LearningRates, seed: int, replicate: int, parts: range | None = None
+) -> tuple[float, ...]:
     """Log-spaced learning rates, shifted within one spacing, the same for all models.
 
     The box is cut into ``points`` equal parts in log η and each part holds one point, at the same
@@ -70,15 +72,17 @@ def learning_rate_grid(box: LearningRates, seed: int, replicate: int) -> tuple[f
         box: Edges and number of points.
         seed: Root of the study's random streams.
         replicate: Which shift.
+        parts: Which parts, those of the box if not given; beyond it they are numbered below 0 and
+            from ``points`` on.
 
     Returns:
         Ascending learning rates, to six significant digits.
     """
     start = seed_of(seed, "grid") / 2**63
     place = (start + replicate * _GOLDEN) % 1
-    spacing = math.log(box.high / box.low) / box.points
     return tuple(
-        float(f"{box.low * math.exp(spacing * (i + place)):.6g}") for i in range(box.points)
+        float(f"{box.low * math.exp(box.spacing * (i + place)):.6g}")
+        for i in parts or range(box.points)
     )
 
 

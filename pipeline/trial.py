@@ -13,6 +13,7 @@ __all__ = [
     "Device",
     "Hyperparameters",
     "Kernel",
+    "Optimiser",
     "Order",
     "Precision",
     "ProbePlan",
@@ -20,14 +21,17 @@ __all__ = [
     "Quantity",
     "Race",
     "Recipe",
+    "Shape",
     "Trial",
 ]
 
 Kernel = Literal["stacked", "solo"]
+Optimiser = Literal["sgd", "adam", "adamw"]
 Order = Literal["epoch", "iid"]
 Precision = Literal["32-true", "64-true"]
 Device = Literal["cpu", "cuda"]
 Quantity = Literal["error", "loss"]
+Shape = Literal["constant", "linear", "cosine"]
 
 
 @dataclass(frozen=True, order=True)
@@ -56,7 +60,7 @@ class Trial:
         replicate: Index that fixes every random stream of the trial.
         learning_rate: Step size of the optimiser.
         momentum: Heavy-ball coefficient, in [0, 1).
-        weight_decay: Coefficient of the L2 penalty's gradient.
+        weight_decay: Coefficient of the L2 penalty's gradient; of adamw, of the decay itself.
     """
 
     model: str
@@ -110,11 +114,17 @@ class Recipe:
         goal: The hardest goal, at which a trial stops; None trains to ``max_steps``.
         race: Race-mates still short of the goal at ``race`` times the first one's steps stop;
             None lets every trial run on.
+        schedule: How the learning rate decays over ``max_steps``.
+        warmup: Share of ``max_steps`` over which it rises first.
+        final: Share of its peak that a decay ends at; 1 where there is none.
+        beta1: Decay of the mean gradient in adam and adamw; as it is for others.
+        beta2: Decay of the mean square, likewise.
+        epsilon: Added to the root of the mean square, likewise.
     """
 
     seed: int
     order: Order
-    optimiser: str
+    optimiser: Optimiser
     nesterov: bool
     kernel: Kernel
     precision: Precision
@@ -127,6 +137,12 @@ class Recipe:
     quantity: Quantity
     goal: float | None
     race: float | None
+    schedule: Shape = "constant"
+    warmup: float = 0.0
+    final: float = 1.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
         if self.max_steps < 1:
@@ -135,6 +151,10 @@ class Recipe:
             raise ValueError(f"evaluation_ratio is {self.evaluation_ratio}; it must exceed 1")
         if self.race is not None and (self.goal is None or self.race < 1):
             raise ValueError("a race needs a goal and a factor of at least 1")
+        if not (0 <= self.warmup < 1 and 0 <= self.final <= 1):
+            raise ValueError("warmup is a share in [0, 1), and final one in [0, 1]")
+        if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and self.epsilon > 0):
+            raise ValueError("beta1 and beta2 lie in [0, 1), and epsilon is positive")
 
 
 @dataclass(frozen=True)
@@ -145,8 +165,8 @@ class Race:
         fingerprint: Digest of all that the numbers depend on.
         trials: In order of learning rate.
         recipe: What the trials share.
-        origin: ``grid``, ``search-<round>``, ``confirm`` or ``tune``; a label, not in the
-            fingerprint.
+        origin: ``pilot``, ``grid``, ``expansion-<round>``, ``search-<round>``, ``confirm`` or
+            ``tune``; a label, not in the fingerprint.
     """
 
     fingerprint: str
@@ -161,6 +181,8 @@ class Race:
             raise ValueError("trials of a race share model, batch size and replicate")
         if len(set(self.trials)) != len(self.trials):
             raise ValueError("trials of a race differ in a hyperparameter")
+        if self.recipe.optimiser != "sgd" and any(trial.momentum for trial in self.trials):
+            raise ValueError(f"momentum is sgd's; {self.recipe.optimiser} has beta1 instead")
 
     @property
     def cell(self) -> Cell:

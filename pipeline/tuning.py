@@ -96,7 +96,8 @@ def tuned_learning_rates(
         curves: Table of their evaluations.
         quantity: What ``goal`` is a level of.
         goal: The hardest level, at which the sweep stops.
-        box: Lowest and highest learning rate of the design.
+        box: Lowest and highest learning rate of the design; where a cell tried rates beyond it,
+            they are its box.
         confidence: Level of the intervals, in (0, 1).
 
     Returns:
@@ -165,6 +166,7 @@ def _tune(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
     if not np.any(usable):
         edge = "low" if np.any(cell.diverged) else ""
         return _Tuned(Interval(), edge, "none", np.full(2, np.nan))
+    box = np.array([np.min([box[0], *cell.rate]), np.max([box[1], *cell.rate])])
     if cell.joint:
         return _jointly(cell, box, confidence)
     rate = _quadratic(cell, confidence) if cell.reached else None

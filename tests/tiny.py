@@ -13,6 +13,7 @@ TINY = {
     "sweep.batch_sizes": "[16, 64, 256]",
     "sweep.learning_rates.points": "4",
     "sweep.replicates": "2",
+    "sweep.expand.rounds": "0",
     "sweep.search.sampler": "none",
     "sweep.budget.epochs": "2",
     "sweep.budget.min_steps": "60",

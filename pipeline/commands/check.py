@@ -26,11 +26,15 @@ def check(
     settings = load_settings(params)
     cells = len(settings.models) * len(settings.sweep.batch_sizes)
     sweep = cells * settings.sweep.replicates * settings.sweep.learning_rates.points
+    expanded = cells * settings.sweep.replicates * settings.sweep.expansion
     search = settings.sweep.search
     searched = cells * settings.sweep.replicates * search.limit if search.rounds else 0
     confirmed = cells * settings.confirm.replicates * len(settings.confirm.rules)
     typer.echo(f"{params}: good")
     typer.echo(f"data: {settings.data.dataset}, {specification(settings.data.dataset).licence}")
     typer.echo(f"cells: {cells} ({', '.join(settings.models)})")
-    typer.echo(f"sweep: {sweep:,} trials of the design, up to {searched:,} searched")
+    typer.echo(
+        f"sweep: {sweep:,} trials of the design, up to {expanded:,} beyond "
+        f"an edge of the box, up to {searched:,} searched"
+    )
     typer.echo(f"confirm: up to {confirmed:,} trials; rules that agree share theirs")

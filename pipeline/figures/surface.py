@@ -56,7 +56,8 @@ def surface(study: Study) -> Figure:
 def _bins(study: Study) -> list[Row]:
     low, high = study.box
     width = math.log(high / low) / study.points
-    grid = study.sweep[(study.sweep["origin"] == "grid") & (study.sweep["kind"] != "missing")]
+    of_grid = study.sweep["origin"].str.match("grid$|expansion-")
+    grid = study.sweep[of_grid & (study.sweep["kind"] != "missing")]
     trials = defaultdict[tuple[str, int, int], list[Row]](list)
     for trial in grid.to_dict("records"):
         place = math.floor(math.log(trial["learning_rate"] / low) / width + _ROUNDING)

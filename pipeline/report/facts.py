@@ -11,7 +11,7 @@ from pipeline.figures.wording import number
 if TYPE_CHECKING:
     from pipeline.figures import Study
     from pipeline.manifest import Manifest
-    from pipeline.settings import Settings
+    from pipeline.settings import Settings, TrainingSettings
 
 __all__ = ["facts"]
 
@@ -33,9 +33,7 @@ def facts(settings: Settings, manifest: Manifest, study: Study) -> dict[str, str
         "Models": ", ".join(settings.models),
         "Batch sizes": ", ".join(f"{size:,}" for size in estimates.batch_sizes),
         "Learning rates": f"{box.points} from {number(box.low)} to {number(box.high)}, log-spaced",
-        "Optimiser": f"{training.optimiser}, momentum {training.momentum:g}"
-        f"{' (Nesterov)' if training.nesterov else ''}, "
-        f"weight decay {training.weight_decay:g}, order {training.order}",
+        "Optimiser": _optimiser(training),
         "Goals": f"{estimates.goal_quantity} at most {levels}",
         "Budget": f"{budget.epochs:g} epochs, at least {budget.min_steps:,} steps",
         "Replicates": f"{sweep.replicates} in the sweep, {settings.confirm.replicates} fresh ones "
@@ -44,6 +42,21 @@ def facts(settings: Settings, manifest: Manifest, study: Study) -> dict[str, str
         "Reference batch size": f"{estimates.reference_batch_size:,}",
         "Digests": f"settings {_digest(settings)}, data {manifest.digest[:_DIGITS]}",
     }
+
+
+def _optimiser(training: TrainingSettings) -> str:
+    if training.optimiser == "sgd":
+        how = f"momentum {training.momentum:g}{' (Nesterov)' if training.nesterov else ''}"
+    else:
+        adam = training.adam
+        how = f"beta1 {adam.beta1:g}, beta2 {adam.beta2:g}, epsilon {adam.epsilon:g}"
+    words = [training.optimiser, how, f"weight decay {training.weight_decay:g}"]
+    schedule = training.schedule
+    if schedule.warmup:
+        words.append(f"warm-up over {schedule.warmup:.3g} of the budget")
+    if schedule.shape != "constant":
+        words.append(f"{schedule.shape} decay to {schedule.final:.3g} of the learning rate")
+    return ", ".join([*words, f"order {training.order}"])
 
 
 def _digest(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from pipeline.settings.confirm import AnalysisSettings, ConfirmSettings, ProbeSe
 from pipeline.settings.data import DataSettings
 from pipeline.settings.sweep import (
     Budget,
+    ExpandSettings,
     Goals,
     LearningRates,
     Range,
@@ -14,22 +15,31 @@ from pipeline.settings.sweep import (
     SweepSettings,
 )
 from pipeline.settings.tracking import TrackingSettings
-from pipeline.settings.training import EvaluationSettings, KernelSettings, TrainingSettings
+from pipeline.settings.training import (
+    AdamSettings,
+    EvaluationSettings,
+    KernelSettings,
+    ScheduleSettings,
+    TrainingSettings,
+)
 from pipeline.settings.tree import Settings
 
 __all__ = [
     "MAX_REPLICATES",
+    "AdamSettings",
     "AnalysisSettings",
     "Budget",
     "ConfirmSettings",
     "DataSettings",
     "EvaluationSettings",
+    "ExpandSettings",
     "Goals",
     "KernelSettings",
     "LearningRates",
     "ProbeSettings",
     "Range",
     "Rule",
+    "ScheduleSettings",
     "SearchSettings",
     "Settings",
     "SweepSettings",

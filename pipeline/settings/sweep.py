@@ -13,7 +13,15 @@ from pipeline.settings.branch import MAX_REPLICATES, Branch, Count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Budget", "Goals", "LearningRates", "Range", "SearchSettings", "SweepSettings"]
+__all__ = [
+    "Budget",
+    "ExpandSettings",
+    "Goals",
+    "LearningRates",
+    "Range",
+    "SearchSettings",
+    "SweepSettings",
+]
 
 SEARCHED: Final = ("momentum", "weight_decay")  # what can be searched besides the learning rate
 
@@ -30,6 +38,11 @@ class LearningRates(Branch):
             yield Conflict(("low",), f"high is {self.high:g}, an empty box; make low < high")
         elif self.high < self.low * (1 + 1e-4 * self.points):
             yield Conflict(("high",), f"too near low for {self.points} points; widen the box")
+
+    @property
+    def spacing(self) -> float:
+        """Between neighbouring points of the grid, in the natural logarithm."""
+        return math.log(self.high / self.low) / self.points
 
 
 class Goals(Branch):
@@ -82,6 +95,13 @@ class Range(Branch):
             yield Conflict(("low",), "a logarithm has no 0; make low positive, or log false")
 
 
+class ExpandSettings(Branch):
+    """Further points of the grid where the best lies at an edge of the box."""
+
+    rounds: Annotated[int, Field(ge=0)]
+    points: Annotated[int, Field(ge=1, examples=[3])]
+
+
 class SearchSettings(Branch):
     """Rounds of an Optuna sampler after the design, per cell."""
 
@@ -117,7 +137,20 @@ class SweepSettings(Branch):
     goals: Goals
     budget: Budget
     race: Annotated[float, Field(ge=1)] | Literal["off"]
+    expand: ExpandSettings
     search: SearchSettings
+
+    @property
+    def expansion(self) -> int:
+        """Most points per cell and replicate that the grid may go on by, to one side or both."""
+        return self.expand.rounds * self.expand.points if self.design == "grid" else 0
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Least and largest learning rate that the sweep may try."""
+        rates = self.learning_rates
+        factor = math.exp(rates.spacing * self.expansion)
+        return rates.low / factor, rates.high * factor
 
     def _conflicts(self) -> Iterator[Conflict]:
         yield from repeated("batch_sizes", self.batch_sizes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,15 @@ from pipeline.settings.branch import Branch, Count, Seed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EvaluationSettings", "KernelSettings", "TrainingSettings"]
+__all__ = [
+    "AdamSettings",
+    "EvaluationSettings",
+    "KernelSettings",
+    "ScheduleSettings",
+    "TrainingSettings",
+]
+
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class KernelSettings(Branch):
@@ -26,6 +34,22 @@ class KernelSettings(Branch):
         return self.overrides.get(model, self.stacked_up_to)
 
 
+class AdamSettings(Branch):
+    """Constants of adam and adamw."""
+
+    beta1: Share
+    beta2: Share
+    epsilon: Annotated[float, Field(gt=0)]
+
+
+class ScheduleSettings(Branch):
+    """How the learning rate changes over a trial's budget; shares, as budgets are in steps."""
+
+    shape: Literal["constant", "linear", "cosine"]
+    warmup: Share
+    final: Annotated[float, Field(ge=0, le=1)]
+
+
 class EvaluationSettings(Branch):
     """When and how a trial is evaluated."""
 
@@ -36,10 +60,12 @@ class EvaluationSettings(Branch):
 class TrainingSettings(Branch):
     """The optimiser, its random streams and where it runs."""
 
-    optimiser: Literal["sgd"]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
+    optimiser: Literal["sgd", "adam", "adamw"]
+    momentum: Share
     nesterov: bool
     weight_decay: Annotated[float, Field(ge=0)]
+    adam: AdamSettings
+    schedule: ScheduleSettings
     order: Literal["epoch", "iid"]
     seed: Seed
     kernel: KernelSettings
@@ -49,8 +75,28 @@ class TrainingSettings(Branch):
     workers: Count | Literal["auto"]
     evaluation: EvaluationSettings
 
+    def rule(self) -> dict[str, Any]:
+        """Fields of a recipe that say how weights are updated.
+
+        What the rule does not use is left out, and so is in no fingerprint.
+        """
+        used: dict[str, Any] = {"optimiser": self.optimiser, "nesterov": self.nesterov}
+        if self.optimiser != "sgd":
+            used |= self.adam.model_dump()
+        used |= {"schedule": self.schedule.shape, "warmup": self.schedule.warmup}
+        return used | ({"final": self.schedule.final} if self.schedule.shape != "constant" else {})
+
     def _conflicts(self) -> Iterator[Conflict]:
-        if self.nesterov and self.momentum == 0:
+        if self.optimiser != "sgd":
+            for key, value in (("momentum", self.momentum), ("nesterov", self.nesterov)):
+                if value:
+                    yield Conflict(
+                        (key,),
+                        f"{self.optimiser} has averages of its own (training.adam) in momentum's "
+                        f"place; write {key}: {'0.0' if key == 'momentum' else 'false'}, or "
+                        "optimiser: sgd",
+                    )
+        elif self.nesterov and self.momentum == 0:
             yield Conflict(
                 ("nesterov",),
                 "momentum is 0 and cannot look ahead; set momentum above 0 or nesterov to false",

@@ -42,6 +42,12 @@ class Settings(Branch):
                 ("confirm", "reference_batch_size"),
                 f"sweep.batch_sizes lacks it; choose one of {choices}, or write middle",
             )
+        if self.training.optimiser != "sgd" and "momentum" in self.sweep.hyperparameters:
+            yield Conflict(
+                ("sweep", "hyperparameters", "momentum"),
+                f"training.optimiser is {self.training.optimiser}, which has none; remove it, or "
+                "make optimiser sgd",
+            )
         for model in self.training.kernel.overrides:
             if model not in self.models:
                 yield Conflict(

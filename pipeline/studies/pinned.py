@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.tables import curves_table, trials_table
 from pipeline.tuning import tuned_learning_rates
@@ -10,10 +10,12 @@ from pipeline.tuning import tuned_learning_rates
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from pipeline.outcome import RaceResult
     from pipeline.settings import Settings
 
-__all__ = ["pinned"]
+__all__ = ["pinned", "tuned_row"]
 
 
 def pinned(results: Sequence[RaceResult], settings: Settings) -> bool:
@@ -30,8 +32,20 @@ def pinned(results: Sequence[RaceResult], settings: Settings) -> bool:
     Returns:
         False too where nothing was tuned because every trial diverged or failed.
     """
+    row = tuned_row(results, settings)
+    until = settings.sweep.search.until
+    return not row["edge"] and bool(row["high"] <= until * row["low"])
+
+
+def tuned_row(results: Sequence[RaceResult], settings: Settings) -> pd.Series[Any]:
+    """The tuned learning rate of a cell, as `tuned_learning_rates` has it.
+
+    Args:
+        results: Of the cell's races so far, at least one.
+        settings: Of the study.
+    """
     sweep = settings.sweep
-    row = tuned_learning_rates(
+    return tuned_learning_rates(
         trials_table(results),
         curves_table(results),
         quantity=sweep.goals.quantity,
@@ -39,4 +53,3 @@ def pinned(results: Sequence[RaceResult], settings: Settings) -> bool:
         box=(sweep.learning_rates.low, sweep.learning_rates.high),
         confidence=settings.analysis.confidence,
     ).iloc[0]
-    return not row["edge"] and bool(row["high"] <= sweep.search.until * row["low"])

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pipeline.fingerprint import code_digest
-from pipeline.studies.space import RATE, point, space_of
+from pipeline.studies.space import RATE, point, space_of, widened
 from pipeline.studies.values import value_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Subject:
         quantity: What the goal is a level of.
         goal: The hardest goal, whose steps are the value.
         train_examples: Largest batch size.
-        space: Boxes of the searched hyperparameters, as JSON.
+        space: Boxes of the searched hyperparameters, as far as they may be expanded, as JSON.
         training: The settings of training that all trials share, as JSON.
     """
 
@@ -88,9 +88,9 @@ def subject_of(
     """
     sweep, training = settings.sweep, settings.training
     boxes = {name: box.model_dump() for name, box in sweep.hyperparameters.items()}
-    boxes[RATE] = {"low": sweep.learning_rates.low, "high": sweep.learning_rates.high}
-    shared = training.model_dump(
-        include={"optimiser", "momentum", "nesterov", "weight_decay", "order", "precision"},
+    boxes[RATE] = dict(zip(("low", "high"), sweep.reach, strict=True))
+    shared = training.rule() | training.model_dump(
+        include={"momentum", "weight_decay", "order", "precision"},
         exclude=set(sweep.hyperparameters),
     )
     return Subject(
@@ -165,12 +165,13 @@ def _space(subject: Subject, settings: Settings) -> dict[str, BaseDistribution]:
     """Equal for all trials of a study: else Optuna leaves a parameter out of what it compares."""
     from optuna.distributions import FloatDistribution, IntDistribution
 
-    space = space_of(settings.sweep)
+    low, high = settings.sweep.reach
+    space = space_of(widened(settings.sweep, [low, high]))
     if subject.phase == "confirm":
-        # Rules carry a learning rate out of the sweep's box by at most the ratio of batch sizes,
+        # Rules carry a learning rate out of the sweep's reach by at most the ratio of batch sizes,
         # and preferred numbers by less than a factor of 2.
-        rates, reach = settings.sweep.learning_rates, 2.0 * subject.train_examples
-        space[RATE] = FloatDistribution(rates.low / reach, rates.high * reach, log=True)
+        carried = 2.0 * subject.train_examples
+        space[RATE] = FloatDistribution(low / carried, high * carried, log=True)
     return {"batch_size": IntDistribution(1, subject.train_examples, log=True), **space}
 
 

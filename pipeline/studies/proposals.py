@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.seeds import seed_of
 from pipeline.studies.samplers import sampler_of
-from pipeline.studies.space import contains, point, rounded, space_of
+from pipeline.studies.space import contains, point, rounded, space_of, widened
 from pipeline.studies.values import value_of
 from pipeline.trial import Hyperparameters
 
@@ -29,7 +29,8 @@ def propose(
     """What the settings' sampler would try next in a cell.
 
     The sampler is made anew and seeded by study, cell and round, so that a resumed search proposes
-    the same. It sees every finished trial of the cell, all replicates alike, in one order whatever
+    the same. It searches the box, and what lies beyond it as far as the cell was expanded.
+    It sees every finished trial of the cell, all replicates alike, in one order whatever
     order they finished in.
 
     Args:
@@ -44,7 +45,8 @@ def propose(
     """
     import optuna
 
-    sweep, training = settings.sweep, settings.training
+    training, tried = settings.training, [t for result in results for t in result.race.trials]
+    sweep = widened(settings.sweep, [trial.learning_rate for trial in tried])
     assert sweep.search.sampler != "none", "nothing proposes"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = space_of(sweep)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from optuna.distributions import BaseDistribution
 
     from pipeline.settings import LearningRates, Range, SweepSettings
     from pipeline.trial import Hyperparameters
 
-__all__ = ["RATE", "contains", "point", "rounded", "space_of"]
+__all__ = ["RATE", "contains", "point", "rounded", "space_of", "widened"]
 
 RATE: Final = "learning_rate"
 
@@ -24,6 +26,15 @@ def space_of(sweep: SweepSettings) -> dict[str, BaseDistribution]:
     for name, box in sorted(sweep.hyperparameters.items()):
         space[name] = FloatDistribution(box.low, box.high, log=box.log)
     return space
+
+
+def widened(sweep: SweepSettings, rates: Sequence[float]) -> SweepSettings:
+    """The same with a box that holds these learning rates too: some lie beyond an edge."""
+    box = sweep.learning_rates
+    low, high = min([box.low, *rates]), max([box.high, *rates])
+    return sweep.model_copy(
+        update={"learning_rates": box.model_copy(update={"low": low, "high": high})}
+    )
 
 
 def contains(sweep: SweepSettings, tried: Hyperparameters) -> bool:

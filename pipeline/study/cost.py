@@ -17,7 +17,7 @@ def cost(found: Entry, seen: Survey) -> dict[str, Any]:
 
     Races and goals stop most trials of the sweep well before their budget. While the sweep is
     incomplete, what confirm will train is counted as every rule training a learning rate of its
-    own, and search rounds as asking for all they may.
+    own, and expansion and search rounds as asking for all they may.
 
     Args:
         found: The study; its data are prepared.
@@ -49,16 +49,16 @@ def _rows(found: Entry, seen: Survey) -> list[dict[str, Any]]:
         return []
     sweep, confirm = found.settings.sweep, found.settings.confirm
     grid = {race.cell: race.recipe for race in seen.design.grid()}
-    searched = 0
-    if not seen.sweep.complete and sweep.search.rounds:
-        searched = sweep.search.limit
+    later = 0
+    if not seen.sweep.complete:
+        later = sweep.expansion + (sweep.search.limit if sweep.search.rounds else 0)
     return [
         {
             "model": cell.model,
             "batch_size": cell.batch_size,
             "kernel": recipe.kernel,
             "max_steps": recipe.max_steps,
-            "sweep": _left(seen.sweep, cell) + searched * sweep.replicates,
+            "sweep": _left(seen.sweep, cell) + later * sweep.replicates,
             "confirm": _left(seen.confirm, cell)
             if seen.sweep.complete
             else len(confirm.rules) * confirm.replicates,

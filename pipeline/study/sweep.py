@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.expansion import expansion
 from pipeline.race_tables import races_table
 from pipeline.studies.pinned import pinned
 from pipeline.studies.proposals import propose
@@ -22,7 +23,7 @@ __all__ = ["searched", "sweep"]
 
 
 def sweep(opened: Session) -> None:
-    """Train the design and the search rounds, and write the sweep's tables."""
+    """Train the design, its expansion and the search rounds, and write the sweep's tables."""
     results = searched(opened.design, opened.runner.run)
     write_tables(
         opened.places.sweep,
@@ -36,10 +37,12 @@ def sweep(opened: Session) -> None:
 
 
 def searched(design: Design, run: Callable[[Sequence[Race]], list[RaceResult]]) -> list[RaceResult]:
-    """Train the design, then rounds of proposals until every cell is pinned or at its limit.
+    """Train the design, expand it, then propose until every cell is pinned or at its limit.
 
-    What a round proposes is a function of the results before it, so a sweep that was stopped
-    anywhere goes on as if it had not been.
+    Cells whose tuned learning rate lies at an edge of the box get further points beyond it, round
+    by round up to ``sweep.expand.rounds``; an edge that is left stays flagged. What a round adds is
+    a function of the results before it, so a sweep that was stopped anywhere goes on as if it had
+    not been.
 
     Args:
         design: Makes the races.
@@ -60,6 +63,11 @@ def searched(design: Design, run: Callable[[Sequence[Race]], list[RaceResult]]) 
             "add a larger one"
         )
     found = _by_fingerprint(run(grid))
+    for number in range(1, design.settings.sweep.expand.rounds + 1):
+        races = expansion(design, list(found.values()), number)
+        if not races:
+            break
+        found |= _by_fingerprint(run(races))
     for number in range(1, search.rounds + 1):
         races = _round(design, list(found.values()), number)
         if not races:

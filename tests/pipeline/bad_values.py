@@ -216,6 +216,11 @@ BAD_VALUES = {
         "until: 1.0 ",
         "sweep.search.until is 1.0: it must be a finite number above 1; write 1.5",
     ),
+    "expansion by nothing": (
+        "points: 3 ",
+        "points: 0 ",
+        "sweep.expand.points is 0: it must be a whole number at least 1; write 3, for example",
+    ),
     "goal above 1": (
         "levels: [0.10, 0.07, 0.05]",
         "levels: [0.10, 5]",
@@ -239,13 +244,42 @@ BAD_VALUES = {
     "optimiser unknown": (
         "optimiser: sgd ",
         "optimiser: lion ",
-        "training.optimiser is lion: it must be sgd; write sgd",
+        "training.optimiser is lion: it must be sgd, adam or adamw; write sgd",
     ),
     "nesterov without momentum": (
         "nesterov: false",
         "nesterov: true",
         "training.nesterov is true: momentum is 0 and cannot look ahead; set momentum above 0 or "
         "nesterov to false",
+    ),
+    "momentum beside adam": (
+        "optimiser: sgd             # sgd; adam: weight decay in the gradient; adamw: weight decay "
+        "of its own\n  momentum: 0.0 ",
+        "optimiser: adam\n  momentum: 0.9 ",
+        "training.momentum is 0.9: adam has averages of its own (training.adam) in momentum's "
+        "place; write momentum: 0.0, or optimiser: sgd",
+    ),
+    "a beta of one": (
+        "beta2: 0.999 ",
+        "beta2: 1.0 ",
+        "training.adam.beta2 is 1.0: it must be a finite number at least 0 and below 1; write 0.1",
+    ),
+    "epsilon zero": (
+        "epsilon: 1.0e-8 ",
+        "epsilon: 0.0 ",
+        "training.adam.epsilon is 0.0: it must be a finite number above 0; write 0.1",
+    ),
+    "schedule misspelt": (
+        "shape: constant ",
+        "shape: cosin ",
+        "training.schedule.shape is cosin: it must be constant, linear or cosine; did you mean "
+        "cosine?",
+    ),
+    "warm-up in steps": (
+        "warmup: 0.0 ",
+        "warmup: 100 ",
+        "training.schedule.warmup is 100: it must be a finite number at least 0 and below 1; "
+        "write 0.1, for example",
     ),
     "yes is text": (
         "mlflow: true ",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +19,11 @@ from pipeline.seeds import seed_of
 from pipeline.stopping import evaluation_steps
 from pipeline.streams import ExampleStream
 from pipeline.training import fit, train_cohort
-from pipeline.trial import CohortPlan, Race, Recipe
+from pipeline.trial import CohortPlan, Race, Recipe, Trial
 from tests.pipeline.conftest import MakeRace
 
 HERE = "tests.pipeline.networks"
+Scheduler = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
 MODELS = ("mlp", "conv", "lenet", f"{HERE}:batch_norm", f"{HERE}:running_mean")
 
 
@@ -56,19 +57,16 @@ def final_parameters(
     return [cohort.finals[i] for i in range(len(plan.trials))]
 
 
-def lone_run(race: Race, index: int, prepared: Prepared) -> tuple[nn.Module, list[float]]:
-    """The slow twin: a textbook loop over torch.optim.SGD, with its training losses."""
+def lone_run(
+    race: Race, index: int, prepared: Prepared, scheduler: Scheduler | None = None
+) -> tuple[nn.Module, list[float]]:
+    """The slow twin: a textbook loop over torch.optim, with its training losses."""
     trial, recipe = race.trials[index], race.recipe
     torch.manual_seed(seed_of(recipe.seed, "initialisation", trial.replicate))
     trained = network(trial.model)
     module = trained.factory(prepared.task).double()
-    optimiser = torch.optim.SGD(
-        module.parameters(),
-        trial.learning_rate,
-        trial.momentum,
-        weight_decay=trial.weight_decay,
-        nesterov=recipe.nesterov,
-    )
+    optimiser = optimiser_of(trial, recipe, module)
+    schedule = scheduler(optimiser) if scheduler else None
     stream = ExampleStream(
         len(prepared.train),
         trial.batch_size,
@@ -84,8 +82,48 @@ def lone_run(race: Race, index: int, prepared: Prepared) -> tuple[nn.Module, lis
         loss = nn.functional.cross_entropy(module(images), labels)
         loss.backward()
         optimiser.step()
+        if schedule:
+            schedule.step()
         losses.append(float(loss.detach()))
     return module, losses
+
+
+def optimiser_of(trial: Trial, recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(
+            module.parameters(),
+            trial.learning_rate,
+            trial.momentum,
+            weight_decay=trial.weight_decay,
+            nesterov=recipe.nesterov,
+        )
+    kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
+    return kind(
+        module.parameters(),
+        trial.learning_rate,
+        (recipe.beta1, recipe.beta2),
+        recipe.epsilon,
+        trial.weight_decay,
+    )
+
+
+def assert_equals_lone_runs(
+    races: list[Race], prepared: Prepared, scheduler: Scheduler | None = None
+) -> None:
+    """Final parameters and training losses of every member, in double precision."""
+    finals = final_parameters(races, prepared)
+    results = [r for race in train(races, prepared) for r in race]
+    members = [(race, i) for race in races for i in range(len(race.trials))]
+    for position, (race, index) in enumerate(members):
+        module, losses = lone_run(race, index, prepared, scheduler)
+        assert finals[position].keys() == module.state_dict().keys()
+        for name, value in module.state_dict().items():
+            torch.testing.assert_close(
+                finals[position][name], value, rtol=1e-10, atol=1e-12, check_dtype=False
+            )
+        steps = results[position].curve.steps
+        means = [np.mean(losses[a:b]) for a, b in itertools.pairwise(steps)]
+        np.testing.assert_allclose(results[position].curve.train_loss[1:], means, rtol=1e-10)
 
 
 def assert_equal_results(left: TrialResult, right: TrialResult) -> None:
@@ -119,18 +157,7 @@ def test_member_equals_a_lone_run_of_torch_optim(
         )
         for replicate in (0, 1)
     ]
-    finals = final_parameters(races, prepared)
-    results = [r for race in train(races, prepared) for r in race]
-    for position, (race, index) in enumerate((race, i) for race in races for i in range(3)):
-        module, losses = lone_run(race, index, prepared)
-        assert finals[position].keys() == module.state_dict().keys()
-        for name, value in module.state_dict().items():
-            torch.testing.assert_close(
-                finals[position][name], value, rtol=1e-10, atol=1e-12, check_dtype=False
-            )
-        steps = results[position].curve.steps
-        means = [np.mean(losses[a:b]) for a, b in itertools.pairwise(steps)]
-        np.testing.assert_allclose(results[position].curve.train_loss[1:], means, rtol=1e-10)
+    assert_equals_lone_runs(races, prepared)
 
 
 @pytest.mark.parametrize(

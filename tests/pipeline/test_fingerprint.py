@@ -27,7 +27,8 @@ OTHER = {  # another legal value for every field of a recipe
     "seed": 1, "order": "iid", "optimiser": "adamw", "nesterov": True, "kernel": "solo",
     "precision": "32-true", "device": "cuda", "max_steps": 51, "landmarks": (3,),
     "evaluation_ratio": 1.6, "evaluation_batch_size": 65, "evaluate_test": True,
-    "quantity": "loss", "goal": 0.5, "race": 3.0,
+    "quantity": "loss", "goal": 0.5, "race": 3.0, "schedule": "linear", "warmup": 0.1,
+    "final": 0.5, "beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6,
 }  # fmt: skip
 
 

@@ -197,6 +197,21 @@ def test_settings_that_disagree_are_all_named(tmp_path: Path) -> None:
     ]
 
 
+def test_momentum_is_not_searched_where_the_rule_has_none(tmp_path: Path) -> None:
+    text = DEFAULT
+    for old, new in [
+        ("design: grid ", "design: random "),
+        ("hyperparameters: {} ", "hyperparameters: {momentum: {low: 0.0, high: 0.9, log: false}} "),
+        ("optimiser: sgd ", "optimiser: adamw "),
+    ]:
+        text = text.replace(old, new, 1)
+    [line] = _refusal(tmp_path, text)
+    assert line.endswith(
+        "sweep.hyperparameters.momentum is {low: 0.0, high: 0.9, log: false}: training.optimiser "
+        "is adamw, which has none; remove it, or make optimiser sgd"
+    )
+
+
 @pytest.mark.parametrize("path", _key_paths(_tree()), ids=".".join)
 def test_a_missing_key_is_named_with_its_branch(tmp_path: Path, path: tuple[str, ...]) -> None:
     tree = YAML().load(DEFAULT)

@@ -44,6 +44,12 @@ class TestProjection:
             "quantity": "error",
             "goal": "0.05",
             "race": "4.0",
+            "schedule": "constant",
+            "warmup": "0.0",
+            "final": "1.0",
+            "beta1": "0.9",
+            "beta2": "0.999",
+            "epsilon": "1e-08",
         }
         assert first.tags == {
             "batchscope.role": "trial",
