@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from pipeline.finickiness.document import finickiness
 from pipeline.fixed_budget import MEASURES, at_landmark, mean_of
 from pipeline.observations import observations
 from pipeline.outcome import Ended
+from pipeline.plain_values import plain_values
 from pipeline.probe_estimates import probe_estimates
 from pipeline.steps_to_goal import steps_to_goal
 from pipeline.trade_off import trade_off
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Tables", "estimates"]
 
 _SCHEMA: Final = 2
-_DIGITS: Final = 10  # significant; the rest is rounding error and would differ between processors
 _KEY: Final = ["fingerprint", "member"]
 
 Json = dict[str, Any]
@@ -121,7 +120,7 @@ def estimates(tables: Tables, settings: Settings, *, dataset: str, train_example
         }
         for model in settings.models
     }
-    return _jsonable({
+    return plain_values({
         "schema": _SCHEMA,
         "dataset": dataset,
         "confidence": settings.analysis.confidence,
@@ -239,16 +238,3 @@ def _part(table: pd.DataFrame, **values: object) -> pd.DataFrame:
 def _goals(settings: Settings) -> list[float]:
     """All levels, hardest last."""
     return sorted(settings.sweep.goals.levels, reverse=True)
-
-
-def _jsonable(value: Any) -> Any:
-    """Plain values only: floats to ten digits, None for what is not finite."""
-    if isinstance(value, dict):
-        return {key: _jsonable(part) for key, part in cast("Json", value).items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(part) for part in cast("Sequence[Any]", value)]
-    if isinstance(value, np.generic):
-        return _jsonable(cast("np.generic[Any]", value).item())
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
-    return value

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from models.registry import module_of
-from pipeline.trial import ProbePlan, Recipe, Trial
+from pipeline.probe_plan import ProbePlan
+from pipeline.trial import Recipe, Trial
 
 __all__ = [
     "HARMLESS_MODULES",
@@ -66,6 +67,7 @@ HARMLESS_MODULES: Final = frozenset({
     "pipeline.images",  # reads the prepared data, which the data digest covers
     "pipeline.manifest",  # likewise
     "pipeline.outcome",  # values
+    "pipeline.probe_plan",  # values; the digest of probes covers them
     "pipeline.settings",  # what of the settings matters is in the recipe
     *(
         f"pipeline.settings.{branch}"

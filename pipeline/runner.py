@@ -9,10 +9,11 @@ from pipeline.events import Engine, Evaluated, Event, Finished, Started
 from pipeline.grouping import cohorts
 from pipeline.ledger import Ledger
 from pipeline.outcome import Ended, RaceResult
+from pipeline.probe_plan import Probed
 from pipeline.probe_tables import read_probes, write_probes
 from pipeline.progress import Progress
 from pipeline.tracking import Guarded, Mirror
-from pipeline.trial import CohortPlan, Probed, Race
+from pipeline.trial import CohortPlan, Race
 
 __all__ = ["Runner"]
 

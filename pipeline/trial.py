@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from pipeline.probe_plan import Probed
+
 __all__ = [
     "Cell",
     "CohortPlan",
@@ -16,8 +18,6 @@ __all__ = [
     "Optimiser",
     "Order",
     "Precision",
-    "ProbePlan",
-    "Probed",
     "Quantity",
     "Race",
     "Recipe",
@@ -193,40 +193,6 @@ class Race:
     def replicate(self) -> int:
         """The replicate of all trials."""
         return self.trials[0].replicate
-
-
-@dataclass(frozen=True)
-class ProbePlan:
-    """What is measured of networks while they train, besides their curves.
-
-    Attributes:
-        examples: Of the probe set.
-        ratio: Least ratio of successive probed steps, above 1.
-        noise_scale: Whether the parts of the gradient noise scale are measured.
-        sharpness: Whether the Hessian's largest eigenvalue is.
-        keskar: Whether Keskar's sharpness is.
-    """
-
-    examples: int
-    ratio: float
-    noise_scale: bool
-    sharpness: bool
-    keskar: bool
-
-
-@dataclass(frozen=True)
-class Probed:
-    """Which races are probed, and how.
-
-    Attributes:
-        plan: What is measured.
-        digest: Of the plan and of the code that follows it.
-        races: Fingerprints.
-    """
-
-    plan: ProbePlan
-    digest: str
-    races: frozenset[str]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from models.registry import Network
 from pipeline.outcome import ProbeRow
+from pipeline.probe_plan import ProbePlan
 from pipeline.probes.keskar import keskar_sharpness
 from pipeline.probes.landscape import Landscape
 from pipeline.probes.noise_scale import GradientNoise, gradient_noise
 from pipeline.probes.sharpness import Eigenvalue, largest_eigenvalue
 from pipeline.resident import ResidentSplit
 from pipeline.seeds import seed_of
-from pipeline.trial import ProbePlan
 
 __all__ = ["BATCH", "PRODUCTS", "TOLERANCE", "Prober", "probe_set"]
 

@@ -16,11 +16,12 @@ from pipeline.fingerprint import probe_digest
 from pipeline.images import Prepared
 from pipeline.ledger import Ledger
 from pipeline.outcome import ProbeRow, TrialResult
+from pipeline.probe_plan import Probed, ProbePlan
 from pipeline.probe_tables import probes_table, read_probes
 from pipeline.probes.prober import BATCH, probe_set
 from pipeline.runner import Runner
 from pipeline.training import train_cohort
-from pipeline.trial import CohortPlan, Kernel, Probed, ProbePlan, Race, Recipe
+from pipeline.trial import CohortPlan, Kernel, Race, Recipe
 from tests.pipeline.conftest import MakeRace
 
 HERE = "tests.pipeline.networks"
