@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from pipeline.commands.advise import advise
 from pipeline.commands.calibrate import calibrate
 from pipeline.commands.check import check
 from pipeline.commands.datasets import datasets
@@ -58,6 +59,7 @@ def batchscope(
 
 app.command(rich_help_panel=STUDY)(tune)
 app.add_typer(study, name="study", rich_help_panel=STUDY)
+app.command(rich_help_panel=LOOK)(advise)
 app.command(rich_help_panel=LOOK)(ui)
 app.command(rich_help_panel=LOOK)(datasets)
 app.command(rich_help_panel=LOOK)(models)

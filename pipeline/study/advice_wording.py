@@ -16,6 +16,14 @@ __all__ = ["advice_lines"]
 Json = dict[str, Any]
 
 _UNITS: Final = {"error": "validation error", "loss": "validation loss"}
+_FORMULAS: Final = {
+    "constant": "η",
+    "linear": "∝ B",
+    "sqrt": "∝ √B",
+    "power": "∝ B^α",
+    "saturating": "η_max / (1 + B_n / B)",
+    "surge": "η_max / (½ (√(B_n / B) + √(B / B_n)))",
+}
 
 
 def advice_lines(found: Json) -> list[str]:
@@ -80,4 +88,5 @@ def _batch_size(size: int | None) -> str:
 
 
 def _rule(rule: Json) -> str:
-    return rule["best"] or f"not resolved ({rule['reason']})"
+    best = rule["best"]
+    return f"{best}, {_FORMULAS[best]}" if best else f"not resolved ({rule['reason']})"
