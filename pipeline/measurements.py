@@ -14,6 +14,7 @@ from pipeline.outcome import Ended
 from pipeline.replicates import Replicates
 
 if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -88,12 +89,23 @@ def read_measurements(path: Path) -> Measurements:
         ValueError: If the file can't be read as that; each problem with line, column, value and
             remedy.
     """
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        return _read(path, reader)
+    except csv.Error as problem:
+        raise ValueError(
+            f"{path}, line {reader.line_num}: {problem}; save the file as CSV, with every "
+            "quote closed"
+        ) from problem
+
+
+def _read(path: Path, reader: CsvReader) -> Measurements:
     problems = _Problems(path)
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
-    ignored = _ignored(path, [name.strip() for name in reader.fieldnames or ()])
+    header = [name.strip() for name in next(reader, list[str]())]
+    ignored = _ignored(path, header)
     rows: dict[str, list[tuple[int, float, str]]] = {}
     seen: dict[tuple[str, int, str], int] = {}
-    for line, row in _rows(path, reader):
+    for line, row in _rows(path, reader, header):
         model, size, steps, kind = _values(line, row, problems)
         rows.setdefault(model, []).append((size, steps, kind))
         _check_replicate(line, row, (model, size), seen, problems)
@@ -149,29 +161,25 @@ def _ignored(path: Path, header: list[str]) -> tuple[str, ...]:
     return tuple(name for name in header if name and name not in (*NEEDED, *OPTIONAL))
 
 
-def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[tuple[int, Row]]:
+def _rows(path: Path, reader: CsvReader, header: list[str]) -> Iterator[tuple[int, Row]]:
     """Rows with their lines, blanks around values gone.
 
     Yields:
         Number of the row's last line, and the row.
 
     Raises:
-        ValueError: If a line is no CSV, or has another number of columns than the header.
+        ValueError: If a line has another number of values than the header.
     """
-    header = len(reader.fieldnames or ())
-    try:
-        for row in reader:
-            values: list[str | None] = list(row.values())
-            if None in row or None in values:
-                count = sum(isinstance(value, str) for value in values)
-                count += len(row.get(None) or ())  # pyright: ignore[reportArgumentType, reportCallIssue]
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: {count} values for {header} columns; give "
-                    "one for each"
-                )
-            yield reader.line_num, {name.strip(): value.strip() for name, value in row.items()}
-    except csv.Error as problem:
-        raise ValueError(f"{path}, line {reader.line_num}: {problem}; save it as CSV") from problem
+    for found in reader:
+        if not found:
+            continue
+        if len(found) != len(header):
+            raise ValueError(
+                f"{path}, line {reader.line_num}: {len(found)} values for {len(header)} columns; "
+                "give one for each"
+            )
+        values = (value.strip() for value in found)
+        yield reader.line_num, dict(zip(header, values, strict=True))
 
 
 def _values(line: int, row: Row, problems: _Problems) -> tuple[str, int, float, str]:

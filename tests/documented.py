@@ -41,7 +41,9 @@ UNEXECUTED = {
     ),
 }
 # Commands that take no time and need no finished study: run by the default tests.
-QUICK = r"batchscope (check|models|datasets|describe|--version|--help)\b.*|batchscope \w+ --help"
+QUICK = (
+    r"batchscope (check|models|datasets|describe|fit|--version|--help)\b.*|batchscope \w+ --help"
+)
 DVC = {
     "repro",
     "exp",

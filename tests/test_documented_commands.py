@@ -91,6 +91,7 @@ def test_a_quick_command_does_what_the_page_shows(shown: Shown, tmp_path: Path) 
     params = tmp_path / "params.yaml"
     params.write_text((ROOT / "params.yaml").read_text())
     change(params, PARAMS.get(shown.page, {}))
+    (tmp_path / "docs").symlink_to(ROOT / "docs")  # with the examples that they ship
     ended = run(shown, tmp_path, ROOT)
     assert ended.returncode == shown.status, ended.stdout
     if shown.output:
