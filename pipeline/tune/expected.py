@@ -13,6 +13,7 @@ from pipeline.tune.question import TO_GOAL, Question
 from pipeline.tune.storage import ENDED, STEADIED
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
 __all__ = ["FEWEST", "expected", "place", "surface"]
@@ -37,7 +38,7 @@ def surface(question: Question, trials: Sequence[FrozenTrial]) -> Process | None
         The surface, or None where fewer than `FEWEST` trials have a value.
     """
     ended = [trial for trial in trials if trial.params and ENDED in trial.user_attrs]
-    values = np.array([_doublings(question, trial) for trial in ended])
+    values = _doublings(question, ended)
     known = values[np.isfinite(values)]
     if len(known) < FEWEST:
         return None
@@ -58,15 +59,16 @@ def expected(question: Question, trials: Sequence[FrozenTrial]) -> dict[int, flo
         By number of trial, of those with a value; None if the question is not of one cost, or has
         too few trials.
     """
-    if len(question.objectives) > 1 or question.objectives[0] not in TO_GOAL:
+    if len(question.objectives) > 1 or not set(question.objectives) <= TO_GOAL:
         return None
     if (found := surface(question, trials)) is None:
         return None
     complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
     means, _ = found.at(np.array([place(trial) for trial in complete]))
     # Levels short of the goal cost less than the goal: by how much, the best half of them says.
-    near = np.argsort(means)[: max(1, len(complete) // 2)].tolist()
-    more = np.median([complete[i].values[0] - _doublings(question, complete[i]) for i in near])
+    near = np.argsort(means)[: max(1, len(complete) // 2)]
+    measured = np.array([trial.values[0] for trial in complete])
+    more = np.median((measured - _doublings(question, complete))[near])
     return {trial.number: float(mean + more) for trial, mean in zip(complete, means, strict=True)}
 
 
@@ -75,10 +77,13 @@ def place(trial: FrozenTrial) -> tuple[float, float]:
     return math.log2(trial.params["batch_size"]), math.log2(trial.params["learning_rate"])
 
 
-def _doublings(question: Question, trial: FrozenTrial) -> float:
-    """A trial's value on a log2 scale; infinity where it failed or was pruned."""
-    if trial.state.name != "COMPLETE":
-        return math.inf
-    if question.objectives[0] in TO_GOAL:
-        return float(trial.user_attrs.get(STEADIED, trial.values[0]))
-    return math.log2(max(trial.values[0], 1e-6))
+def _doublings(question: Question, trials: Sequence[FrozenTrial]) -> NDArray[np.float64]:
+    """Values of trials on a log2 scale; infinity where one failed or was pruned."""
+    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    if not set(question.objectives) <= TO_GOAL:
+        values = {trial.number: math.log2(max(trial.values[0], 1e-6)) for trial in complete}
+    elif all(STEADIED in trial.user_attrs for trial in complete):
+        values = {trial.number: float(trial.user_attrs[STEADIED]) for trial in complete}
+    else:  # a study begun before costs were steadied
+        values = {trial.number: trial.values[0] for trial in complete}
+    return np.array([values.get(trial.number, math.inf) for trial in trials])

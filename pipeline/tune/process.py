@@ -131,7 +131,8 @@ def _prior(shape: Shape) -> float:
 
 def _root(shape: Shape, settings: NDArray[np.float64]) -> NDArray[np.float64]:
     noise = shape.noise * np.eye(len(settings))
-    return np.linalg.cholesky(_covariance(shape, settings, settings) + noise)
+    factor = np.linalg.cholesky(_covariance(shape, settings, settings) + noise)
+    return np.asarray(factor, dtype=np.float64)
 
 
 def _covariance(

@@ -101,7 +101,7 @@ class Valley(BaseSampler):
         rates = np.linspace(math.log2(bottom), math.log2(top), _RATES)
         shift = (self._generator.random() - 0.5) * (rates[1] - rates[0])
         inside = np.clip(rates + shift, rates[0], rates[-1])
-        return np.stack(np.meshgrid(sizes, inside, indexing="ij"), axis=-1).reshape(-1, 2)
+        return np.column_stack([np.repeat(sizes, len(inside)), np.tile(inside, len(sizes))])
 
     def _inside(self, rate: float) -> float:
         bottom, top = self._question.learning_rates

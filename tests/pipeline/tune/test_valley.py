@@ -171,3 +171,16 @@ def test_a_setting_is_listed_once(question: Question) -> None:
         tell(study, trial, study.best_value, study.best_trial.user_attrs["steadied"])
     best = answer(study, question).best
     assert len({(f.batch_size, f.learning_rate) for f in best}) == len(best) == 5
+
+
+def test_a_study_begun_before_costs_were_steadied_goes_on_by_its_values(question: Question) -> None:
+    study = searched(question, 0, trials=8)
+    old = optuna.create_study()
+    for i, trial in enumerate(study.trials):
+        kept = {"ended": "reached"} | ({"steadied": trial.user_attrs["steadied"]} if i > 3 else {})
+        old.add_trial(optuna.create_trial(params=trial.params, distributions=trial.distributions,
+                                          value=trial.value, user_attrs=kept))  # fmt: skip
+    plain, mixed = surface(question, study.trials), surface(question, old.trials)
+    assert plain is not None
+    assert mixed is not None
+    assert mixed.centre == pytest.approx(plain.centre + 1)  # steadied costs are 1 less here
