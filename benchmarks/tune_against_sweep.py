@@ -4,15 +4,17 @@
 
 On digits, examples to 5 % validation error. Per seed, which fixes initialisation, data order and
 the shift of the grid, two arms: the sweep's grid of one replicate (6 batch sizes × 12 learning
-rates, raced), of which the trial with the fewest examples is taken; and a tune of 18 trials. Both
-winners are then trained again with the same fresh replicates, since the best of many noisy trials
-looks better than it is. Everything is kept in --folder, where an interrupted run goes on.
+rates, raced), of which the trial with the fewest examples is taken; and a tune of 18 trials, of
+which the setting that it expects to cost least is taken. Both are then trained again with the same
+fresh replicates, since the best of many noisy trials looks better than it is. Everything is kept in
+--folder, where an interrupted run goes on and another sampler finds the sweeps done.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import sys
@@ -22,6 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import optuna
+from scipy.stats import t
 
 from pipeline.datasets import specification
 from pipeline.design import Design
@@ -59,6 +62,7 @@ class Arm:
     batch_size: int
     learning_rate: float
     found: float
+    expected: float | None
     million_examples: float
     fresh: tuple[float, ...] = ()
 
@@ -75,7 +79,7 @@ def main() -> None:
         arms = [
             arm
             for model in options.models
-            for seed in range(options.seeds)
+            for seed in range(options.first_seed, options.first_seed + options.seeds)
             for arm in _arms(opened, model, seed, options)
         ]
         arms = [replace(arm, fresh=_fresh(opened, arm)) for arm in arms]
@@ -106,7 +110,7 @@ def _swept(opened: Session, question: Question, seed: int) -> Arm:
     )
     trials = sum(len(result.results) for result in results)
     spent = _examples(results)
-    return Arm(question.model, "sweep", seed, trials, batch_size, rate, found, spent)
+    return Arm(question.model, "sweep", seed, trials, batch_size, rate, found, None, spent)
 
 
 def _tuned(opened: Session, question: Question, seed: int, options: argparse.Namespace) -> Arm:
@@ -125,7 +129,7 @@ def _tuned(opened: Session, question: Question, seed: int, options: argparse.Nam
     best = answer.best[0]
     return Arm(
         question.model, f"tune ({options.sampler})", seed, sum(answer.trials.values()),
-        best.batch_size, best.learning_rate, best.values[0], _examples(results),
+        best.batch_size, best.learning_rate, best.values[0], best.expected, _examples(results),
     )  # fmt: skip
 
 
@@ -203,6 +207,7 @@ def _print(model: str, arms: Sequence[Arm]) -> None:
             f"  seed {arm.seed} {arm.arm:10} {arm.trials:3} trials {arm.million_examples:5.2f} M  "
             f"B={arm.batch_size:<5} η={arm.learning_rate:<8.3g} found {2**arm.found:7,.0f}  "
             f"fresh {2**arm.worth:7,.0f}"
+            + ("" if arm.expected is None else f"  expected {2**arm.expected:,.0f}")
         )
     names = list(dict.fromkeys(arm.arm for arm in arms))
     sides = [[arm for arm in arms if arm.arm == name] for name in names]
@@ -212,10 +217,23 @@ def _print(model: str, arms: Sequence[Arm]) -> None:
             f"  {name:10} median {statistics.median(worths):7,.0f}, from {worths[0]:,.0f} to "
             f"{worths[-1]:,.0f}"
         )
-    ratios = sorted(2 ** (b.worth - a.worth) for a, b in zip(*sides, strict=True))
+    logs = [b.worth - a.worth for a, b in zip(*sides, strict=True)]
+    ratios = sorted(2**log for log in logs)
     print(
         f"  tune / sweep, seed by seed: median {statistics.median(ratios):.2f}, from "
-        f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+        f"{ratios[0]:.2f} to {ratios[-1]:.2f}; {_mean(logs)}"
+    )
+
+
+def _mean(logs: Sequence[float]) -> str:
+    """Geometric mean of the seeds' ratios, with Student's interval of 95 % over seeds."""
+    if len(logs) < 2:
+        return "one seed, no interval"
+    mean, error = statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(len(logs))
+    half = float(t.ppf(0.975, len(logs) - 1)) * error
+    return (
+        f"geometric mean {2**mean:.2f}, 95 % interval {2 ** (mean - half):.2f} to "
+        f"{2 ** (mean + half):.2f}"
     )
 
 
@@ -238,8 +256,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=["mlp", "conv"])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=18)
-    parser.add_argument("--sampler", default="gp")
+    parser.add_argument("--sampler", default="valley")
     parser.add_argument("--startup", type=int, default=6)
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/tune_against_sweep"))
     return parser.parse_args()

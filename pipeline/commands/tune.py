@@ -51,8 +51,11 @@ def tune(
         int, typer.Option(min=1, metavar="N", help="Of each setting; mean counts.")
     ] = 1,
     sampler: Annotated[
-        str, typer.Option(metavar="NAME", help="gp, tpe, cmaes, nsgaii, qmc, random.")
-    ] = "gp",
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Else valley; of two, gp. Or tpe, cmaes, nsgaii, qmc, random."
+        ),
+    ] = None,
     pruner: Annotated[
         str, typer.Option(metavar="NAME", help="none, median, percentile, halving, hyperband.")
     ] = "none",
@@ -86,7 +89,7 @@ def tune(
     from pipeline.study.tune import default_name, plan
     from pipeline.study.tune import tune as search
     from pipeline.tracking.address import redacted
-    from pipeline.tune.method import Method
+    from pipeline.tune.method import Method, default_sampler
     from pipeline.tune.search import Limits
 
     settings = _settings(load_settings(params), model, workers, storage)
@@ -99,7 +102,8 @@ def tune(
         (_box("--batch-sizes", batch_sizes, int), _box("--learning-rates", learning_rates, float)),
         replicates,
     )
-    method = Method(sampler, pruner, startup or max(4, trials // 3), seed)
+    chosen = sampler or default_sampler(question)
+    method = Method(chosen, pruner, startup or max(4, trials // 3), seed)
     where = (storage_url(settings.tracking, os.environ), study or default_name(settings, question))
     if dry_run:
         planned = plan(question, method, trials, where, (settings, places))

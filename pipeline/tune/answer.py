@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.tune.expected import expected
 from pipeline.tune.progress import Told, shown
 from pipeline.tune.question import TO_GOAL, Question
 from pipeline.tune.storage import ENDED, MESSAGE, REACHED, finished
@@ -30,6 +32,8 @@ class Found:
         learning_rate: As trained.
         values: Of the study: costs of reaching the goal as log2.
         reached: Whether every replicate reached the goal.
+        expected: What the setting is expected to cost, as ``values`` are; None where that is not
+            known (`pipeline.tune.expected`).
     """
 
     number: int
@@ -37,6 +41,7 @@ class Found:
     learning_rate: float
     values: tuple[float, ...]
     reached: bool
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class Answer:
         question: What was asked.
         study: Name of the study.
         trials: How many ended ``complete``, ``pruned`` and ``fail``.
-        best: Of one objective the best settings, best first; of two the Pareto front, in order of
-            the first.
+        best: Of one objective the best settings, best first, by what they are expected to cost
+            where that is known; of two the Pareto front, in order of the first.
     """
 
     question: Question
@@ -74,6 +79,9 @@ class Answer:
                         name: plain(name, value)
                         for name, value in zip(self.question.objectives, found.values, strict=True)
                     },
+                    "expected": None
+                    if found.expected is None
+                    else plain(self.question.objectives[0], found.expected),
                 }
                 for found in self.best
             ],
@@ -86,14 +94,20 @@ class Answer:
         lines = [
             f"{self.study}: {counts}",
             "Pareto front, one setting a line" if front else "best settings, best first",
-            f"{'batch size':>10}  {'learning rate':>13}  {', '.join(self.question.objectives)}",
+            f"{'batch size':>10}  {'learning rate':>13}  {self._columns()}",
             *(self._row(found) for found in self.best),
         ]
         return "\n".join(lines)
 
+    def _columns(self) -> str:
+        known = any(found.expected is not None for found in self.best)
+        return ("expected (its own trial) " if known else "") + ", ".join(self.question.objectives)
+
     def _row(self, found: Found) -> str:
         short = set(self.question.objectives) & TO_GOAL and not found.reached
         worth = shown(self.question, found.values)
+        if found.expected is not None:
+            worth = f"{shown(self.question, (found.expected,))} ({worth})"
         note = "  (goal not reached; penalty included)" if short else ""
         return f"{found.batch_size:>10,}  {found.learning_rate:>13.4g}  {worth}{note}"
 
@@ -125,11 +139,10 @@ def answer(study: Study, question: Question) -> Answer:
     if len(question.objectives) > 1:
         numbers = {trial.number for trial in study.best_trials}
         best = sorted((t for t in complete if t.number in numbers), key=lambda t: t.values)
+        found = tuple(_found(trial, None) for trial in best)
     else:
-        best = sorted(complete, key=lambda t: t.values)[:_SHOWN]
-    return Answer(
-        question, study.study_name, dict(sorted(counts.items())), tuple(map(_found, best))
-    )
+        found = _ranked(complete, expected(question, trials) or {})
+    return Answer(question, study.study_name, dict(sorted(counts.items())), found)
 
 
 def best_so_far(study: Study, question: Question) -> Told | None:
@@ -142,11 +155,20 @@ def best_so_far(study: Study, question: Question) -> Told | None:
     return Told(batch_size, rate, best.user_attrs[ENDED], tuple(best.values))
 
 
-def _found(trial: FrozenTrial) -> Found:
+def _ranked(complete: Sequence[FrozenTrial], expects: Mapping[int, float]) -> tuple[Found, ...]:
+    """The best settings, each once: by what is expected of them, else by what they measured."""
+    found = [_found(trial, expects.get(trial.number)) for trial in complete]
+    found.sort(key=lambda f: f.values if f.expected is None else (f.expected,))
+    unlike = {(f.batch_size, f.learning_rate): f for f in reversed(found)}
+    return tuple(f for f in found if f in unlike.values())[:_SHOWN]
+
+
+def _found(trial: FrozenTrial, expects: float | None) -> Found:
     return Found(
         trial.number,
         trial.params["batch_size"],
         float(f"{trial.params['learning_rate']:.6g}"),
         tuple(trial.values),
         bool(trial.user_attrs.get(REACHED)),
+        expects,
     )

@@ -13,7 +13,7 @@ from pipeline.tune.storage import open_study
 if TYPE_CHECKING:
     from optuna import Study
 
-__all__ = ["Method", "study_of"]
+__all__ = ["Method", "default_sampler", "study_of"]
 
 _DESIGNS: Final = frozenset({"qmc", "random"})  # samplers that are a design of their own
 
@@ -29,7 +29,7 @@ class Method:
         seed: Of design and sampler.
     """
 
-    sampler: str = "gp"
+    sampler: str = "valley"
     pruner: str = "none"
     startup: int = 6
     seed: int = 0
@@ -39,6 +39,11 @@ class Method:
             raise ValueError(f"sampler is {self.sampler}; choose one of {', '.join(SAMPLERS)}")
         if self.pruner not in PRUNERS:
             raise ValueError(f"pruner is {self.pruner}; choose one of {', '.join(PRUNERS)}")
+
+
+def default_sampler(question: Question) -> str:
+    """The sampler of a question, if nobody names another: ``valley`` serves one objective only."""
+    return "gp" if len(question.objectives) > 1 else "valley"
 
 
 def study_of(question: Question, method: Method, where: tuple[str, str], digest: str) -> Study:

@@ -41,7 +41,7 @@ class Told:
 
 
 class Progress:
-    """Writes a line for every trial: what it was worth, the best so far, rate and time left.
+    """Writes a line for every trial: what it was worth, the lowest so far, rate and time left.
 
     Args:
         question: What is searched for.
@@ -90,7 +90,7 @@ class Progress:
         best = self._best
         if best and best.values and len(best.values) == 1:  # of two objectives none is the best
             worth = shown(self._question, best.values)
-            parts.append(f"best {worth} at {setting(best.batch_size, best.learning_rate)}")
+            parts.append(f"lowest {worth} at {setting(best.batch_size, best.learning_rate)}")
         pace = (time.monotonic() - self._began) / (self._done - self._before)
         parts.append(f"{60 / max(pace, 1e-3):,.0f} trials/min")
         if left := self._planned - self._done:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PRUNERS", "SAMPLERS", "pruner", "sampler", "start"]
 
-SAMPLERS: Final = ("gp", "tpe", "cmaes", "nsgaii", "qmc", "random")
+SAMPLERS: Final = ("valley", "gp", "tpe", "cmaes", "nsgaii", "qmc", "random")
 PRUNERS: Final = ("none", "median", "percentile", "halving", "hyperband")
 
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
+_BAND: Final = 0.25  # of the box, to each side of its diagonal
 _STARTUP: Final = 5  # trials that a pruner compares with, before it prunes any
 _WARM_UP: Final = 4  # of the budget's 64 parts, within which median and percentile prune nothing
 
@@ -45,6 +46,8 @@ def sampler(name: str, question: Question, *, started: int, seed: int) -> BaseSa
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         match name:
+            case "valley":
+                return _valley(question, started, seed)
             case "gp":
                 return samplers.GPSampler(
                     seed=seed, n_startup_trials=started, deterministic_objective=False
@@ -103,9 +106,10 @@ def pruner(name: str, question: Question) -> BasePruner:
 def start(question: Question, count: int, seed: int) -> tuple[tuple[int, float], ...]:
     """Settings that a search starts from: one in each of ``count`` equal parts of log B.
 
-    Learning rates follow a golden-ratio sequence (Kronecker), so they are spread as evenly whatever
-    the count, and not in step with the batch sizes. Samplers left to start by themselves bunch
-    their batch sizes.
+    Good learning rates rise with the batch size, so the rates lie within a quarter of the box above
+    and below its diagonal, both in logs. In there they follow a golden-ratio sequence (Kronecker),
+    so they are spread as evenly whatever the count. Samplers left to start by themselves bunch
+    their batch sizes, and spend trials in corners where nothing trains.
 
     Args:
         question: Its boxes are filled.
@@ -118,15 +122,25 @@ def start(question: Question, count: int, seed: int) -> tuple[tuple[int, float],
     generator = np.random.default_rng(seed_of(seed, "search", "tune", "start"))
     place, shift = generator.random(), generator.random()
     (low, high), (bottom, top) = question.batch_sizes, question.learning_rates
-    settings = [
-        (
-            min(high, max(low, round(low * (high / low) ** ((i + place) / count)))),
-            float(f"{bottom * (top / bottom) ** ((shift + i * _GOLDEN) % 1):.6g}"),
-        )
-        for i in range(count)
-    ]
+    settings: list[tuple[int, float]] = []
+    for i in range(count):
+        along = (i + place) / count
+        below, above = max(0.0, along - _BAND), min(1.0, along + _BAND)
+        across = below + (above - below) * ((shift + i * _GOLDEN) % 1)
+        size = min(high, max(low, round(low * (high / low) ** along)))
+        settings.append((size, float(f"{bottom * (top / bottom) ** across:.6g}")))
     order: list[int] = generator.permutation(count).tolist()
     return tuple(settings[i] for i in order)
+
+
+def _valley(question: Question, started: int, seed: int) -> BaseSampler:
+    from pipeline.tune.valley import Valley
+
+    if len(question.objectives) > 1:
+        raise ValueError(
+            "sampler is valley, which searches one objective; choose gp, tpe or nsgaii"
+        )
+    return Valley(question, started, seed)
 
 
 def _cmaes(question: Question, started: int, seed: int) -> BaseSampler:

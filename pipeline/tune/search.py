@@ -17,8 +17,16 @@ from pipeline.tune.asked import Asked
 from pipeline.tune.progress import Told
 from pipeline.tune.races import Races
 from pipeline.tune.rungs import Rungs
-from pipeline.tune.storage import ENDED, MESSAGE, REACHED, annotate, finished, settle
-from pipeline.tune.values import reached, values_of
+from pipeline.tune.storage import (
+    ENDED,
+    MESSAGE,
+    REACHED,
+    STEADIED,
+    annotate,
+    finished,
+    settle,
+)
+from pipeline.tune.values import reached, steadied, values_of
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -202,11 +210,13 @@ class Search:
         self._study.tell(trial.number, values)
         return True
 
-    def _attributes(self, results: Sequence[RaceResult]) -> dict[str, str | bool]:
+    def _attributes(self, results: Sequence[RaceResult]) -> dict[str, str | bool | float]:
         """What a trial of the study shows beside its values."""
-        attributes: dict[str, str | bool] = {ENDED: _how(results)}
+        attributes: dict[str, str | bool | float] = {ENDED: _how(results)}
         if message := _message(results):
             return attributes | {MESSAGE: message}
+        if (cost := steadied(self._question, results)) is not None:
+            attributes[STEADIED] = cost
         return attributes | {REACHED: reached(self._question, results)}
 
     def _plans(self, params: Mapping[str, Any]) -> tuple[CohortPlan, ...]:

@@ -23,6 +23,7 @@ __all__ = [
     "ENDED",
     "MESSAGE",
     "REACHED",
+    "STEADIED",
     "annotate",
     "check_name",
     "count",
@@ -33,6 +34,7 @@ __all__ = [
 
 ENDED: Final = "ended"  # attribute of every trial that ended by itself, or was pruned
 REACHED: Final = "reached"  # whether every replicate reached the goal
+STEADIED: Final = "steadied"  # cost over several levels, log2; of one objective that is a cost
 MESSAGE: Final = "message"  # why a trial failed
 _QUESTION: Final = "batchscope.question"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -140,7 +142,9 @@ def settle(study: Study, told: Callable[[FrozenTrial], bool]) -> int:
     return given_up
 
 
-def annotate(study: Study, trial: FrozenTrial, attributes: Mapping[str, str | bool]) -> None:
+def annotate(
+    study: Study, trial: FrozenTrial, attributes: Mapping[str, str | bool | float]
+) -> None:
     """Set attributes of a running trial that another driver asked for.
 
     Args:

@@ -14,9 +14,11 @@ from pipeline.tune.question import TO_GOAL, Objective, Question
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["plain", "reached", "value_of", "values_of"]
+__all__ = ["plain", "reached", "steadied", "value_of", "values_of"]
 
 _PENALTY: Final = 1.0  # doublings, added where the goal was not reached
+_LADDER: Final = 3.0  # times the goal, where the levels begin that steady a cost
+_LEVELS: Final = 5
 
 
 def values_of(question: Question, results: Sequence[RaceResult]) -> tuple[float, ...] | None:
@@ -44,9 +46,47 @@ def values_of(question: Question, results: Sequence[RaceResult]) -> tuple[float,
     return tuple(means.tolist()) if np.all(np.isfinite(means)) else None
 
 
+def steadied(question: Question, results: Sequence[RaceResult]) -> float | None:
+    """A cost that is less noisy than that of the goal: the mean over five levels on the way there.
+
+    Log2 of the steps, examples or seconds to levels in geometric progression from three times the
+    goal (or half of the way from it to what the untrained network scored, on a log scale, if that
+    is nearer) down to the goal. A first crossing of one level is a matter of luck; between
+    replicates of a setting the mean's standard deviation is two thirds to half as large, and it
+    ranks settings alike (docs/tune.md).
+
+    Args:
+        question: With one objective.
+        results: Of races of one trial, one a replicate.
+
+    Returns:
+        The cost, less than that of the goal; None where there is none.
+    """
+    (objective, *others) = question.objectives
+    if others or objective not in TO_GOAL or values_of(question, results) is None:
+        return None
+    costs = [
+        _cost(question, objective, result, 0, level)
+        for result in results
+        for level in _levels(question, result)
+    ]
+    return float(np.mean(costs))
+
+
+def _levels(question: Question, result: RaceResult) -> list[float]:
+    curve = result.results[0].curve
+    column = curve.validation_error if question.quantity == "error" else curve.validation_loss
+    untrained = float(column[0]) / question.goal
+    factor = max(1.0, min(_LADDER, math.sqrt(untrained)))
+    return [question.goal * factor ** (rung / (_LEVELS - 1)) for rung in range(_LEVELS)]
+
+
 def reached(question: Question, results: Sequence[RaceResult]) -> bool:
     """Whether every replicate reached the goal at some evaluation."""
-    return all(_first_step(question, result.results[0].curve) is not None for result in results)
+    return all(
+        _first_step(question, result.results[0].curve, question.goal) is not None
+        for result in results
+    )
 
 
 def plain(objective: Objective, value: float) -> float:
@@ -70,7 +110,7 @@ def value_of(
     """
     outcome = result.results[member]
     if objective in TO_GOAL:
-        return _cost(question, objective, result, member)
+        return _cost(question, objective, result, member, question.goal)
     curve = outcome.curve
     column = curve.validation_loss if objective == "loss" else curve.validation_error
     if outcome.ended is Ended.DIVERGED:
@@ -78,8 +118,10 @@ def value_of(
     return float(np.min(column[np.isfinite(column)], initial=np.inf))
 
 
-def _cost(question: Question, objective: Objective, result: RaceResult, member: int) -> float:
-    """Log2 of what reaching the goal cost, or would have cost at least."""
+def _cost(
+    question: Question, objective: Objective, result: RaceResult, member: int, level: float
+) -> float:
+    """Log2 of what reaching a level cost, or would have cost at least."""
     outcome, trial = result.results[member], result.race.trials[member]
     last = max(1, outcome.curve.last_step)
     per_step = {
@@ -88,17 +130,17 @@ def _cost(question: Question, objective: Objective, result: RaceResult, member: 
         # A trial that went on past the goal spent its seconds evenly, as nearly as matters.
         "seconds": result.seconds / last,
     }[objective]
-    first = _first_step(question, outcome.curve)
+    first = _first_step(question, outcome.curve, level)
     if first is not None:
         return math.log2(max(1, first) * per_step)
     spent = result.race.recipe.max_steps if outcome.ended is Ended.DIVERGED else last
     return math.log2(spent * per_step) + _PENALTY
 
 
-def _first_step(question: Question, curve: Curve) -> int | None:
-    """Steps at the first evaluation at or below the goal."""
+def _first_step(question: Question, curve: Curve, level: float) -> int | None:
+    """Steps at the first evaluation at or below a level."""
     measured: NDArray[np.float64] = (
         curve.validation_error if question.quantity == "error" else curve.validation_loss
     )
-    below = np.flatnonzero(measured <= question.goal)
+    below = np.flatnonzero(measured <= level)
     return int(curve.steps[below[0]]) if len(below) else None

@@ -19,7 +19,7 @@ from tests.study.test_kills import family, wait_for
 TRIALS = 10
 COMMAND = [
     sys.executable, "-m", "pipeline.cli", "tune", "--model", "mlp", "--objective", "examples",
-    "--sampler", "tpe", "--workers", "2", "--trials", str(TRIALS), "--json",
+    "--workers", "2", "--trials", str(TRIALS), "--json",
 ]  # fmt: skip
 
 

@@ -70,9 +70,12 @@ def test_a_dry_run_writes_nothing(say: Say, project: Path) -> None:
     status, out, _ = say("tune", "--objective", "steps", "--objective", "examples", "--dry-run")
     assert status == 0
     assert "minimise: steps and examples" in out
+    assert "sampler: gp, after 10 trials" in out  # two objectives
     assert "goal: validation error 0.2" in out
     status, out, _ = say("tune", "--dry-run", "--json", "--learning-rates", "1e-3..1")
-    assert json.loads(out)["learning rates"] == "0.001..1"
+    planned = json.loads(out)
+    assert planned["learning rates"] == "0.001..1"
+    assert planned["sampler"].startswith("valley, after 10 trials")
     assert set(project.rglob("*")) == before
 
 
@@ -84,7 +87,8 @@ def test_a_dry_run_writes_nothing(say: Say, project: Path) -> None:
         (("--batch-sizes", "8-64"), "LOW..HIGH"),
         (("--batch-sizes", "1..4096"), "training split has 1,347"),
         (("--learning-rates", "3..x"), "LOW..HIGH"),
-        (("--sampler", "best"), "choose one of gp"),
+        (("--sampler", "best"), "choose one of valley"),
+        (("--sampler", "valley", "--objective", "loss", "--objective", "steps"), "gp, tpe"),
         (("--pruner", "best"), "choose one of none"),
         (("--study", "../x"), "letters, digits"),
         (("--storage", "optuna.db"), "not the URL of a database"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from pipeline.settings import Settings
 from pipeline.study.session import design_of
 from pipeline.study.tune import check
-from pipeline.tune.method import Method
+from pipeline.tune.method import Method, default_sampler
 from pipeline.tune.question import Question
 from pipeline.tune.races import Races
 from pipeline.tune.samplers import PRUNERS, SAMPLERS, pruner, sampler, start
@@ -46,7 +47,7 @@ def test_study_names_are_whitelisted(name: str) -> None:
 
 
 def test_unknown_methods_are_refused() -> None:
-    with pytest.raises(ValueError, match="choose one of gp, tpe"):
+    with pytest.raises(ValueError, match="choose one of valley, gp, tpe"):
         Method(sampler="best")
     with pytest.raises(ValueError, match="choose one of none, median"):
         Method(pruner="garden")
@@ -60,11 +61,14 @@ def test_every_sampler_and_pruner_is_made(question: Question) -> None:
     assert pruner("none", two)
     with pytest.raises(ValueError, match="one objective only"):
         pruner("median", two)
-    with pytest.raises(ValueError, match="cmaes"):
-        sampler("cmaes", two, started=4, seed=1)
+    for name in ("cmaes", "valley"):
+        with pytest.raises(ValueError, match=f"{name}, which searches one objective; choose"):
+            sampler(name, two, started=4, seed=1)
+    assert default_sampler(question) == "valley"
+    assert default_sampler(two) == "gp"
 
 
-def test_the_start_is_stratified_over_batch_sizes(question: Question) -> None:
+def test_the_start_is_stratified_along_the_diagonal(question: Question) -> None:
     for seed in range(20):
         settings = start(question, 6, seed)
         assert len(settings) == 6
@@ -73,9 +77,15 @@ def test_the_start_is_stratified_over_batch_sizes(question: Question) -> None:
         for size, low, high in zip(sizes, edges, edges[1:], strict=False):
             assert round(low) <= size <= round(high)
         rates = sorted(rate for _, rate in settings)
-        assert rates[0] < 0.003 * (10 / 0.003) ** 0.34  # golden-ratio points leave no third empty
+        assert rates[0] < 0.003 * (10 / 0.003) ** 0.34
         assert rates[-1] > 0.003 * (10 / 0.003) ** 0.66
         assert all(0.003 <= rate <= 10 for rate in rates)
+        off = [
+            math.log(rate / 0.003) / math.log(10 / 0.003) - math.log(size) / math.log(1347)
+            for size, rate in settings
+        ]
+        assert max(map(abs, off)) < 0.25 + 0.06  # whole batch sizes are off by up to half of one
+        assert max(off) - min(off) > 0.2  # and not all on one line
     assert start(question, 6, 0) != start(question, 6, 1)
 
 

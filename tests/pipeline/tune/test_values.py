@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from pipeline.outcome import Ended, RaceResult, TrialResult
 from pipeline.trial import Race, Trial
 from pipeline.tune.question import Question
-from pipeline.tune.values import plain, reached, values_of
+from pipeline.tune.values import plain, reached, steadied, values_of
 from tests.pipeline.mirrored import RECIPE, curve, race_result
 from tests.pipeline.tune.conftest import asking
 
@@ -75,3 +76,39 @@ def test_a_trial_that_was_never_finite_has_no_value(question: Question) -> None:
     nothing = np.full(4, np.nan)
     found = values_of(asking(question, "loss"), [result(Ended.DIVERGED, validation_loss=nothing)])
     assert found is None
+
+
+def test_a_cost_is_steadied_by_the_levels_on_the_way_to_the_goal(question: Question) -> None:
+    """From 0.15 to 0.05 in five: 0.15, 0.114, 0.087, 0.066, 0.05; evaluated every ten steps."""
+    asked = asking(question, "steps")
+    errors = {"validation_error": np.array([0.9, 0.12, 0.07, 0.05])}
+    costs = [math.log2(steps) for steps in (10, 20, 20, 30, 30)]
+    assert steadied(asked, [result(Ended.REACHED, **errors)]) == pytest.approx(np.mean(costs))
+    late = {"validation_error": np.array([0.9, 0.9, 0.9, 0.05])}
+    alike = steadied(asked, [result(Ended.REACHED, **late)])
+    assert alike == pytest.approx(math.log2(30))  # all levels in one leap: the cost of the goal
+
+
+def test_a_steadied_cost_counts_what_was_never_reached_as_values_do(question: Question) -> None:
+    asked = asking(question, "examples")
+    short = [result(Ended.EXHAUSTED, validation_error=np.array([0.9, 0.12, 0.12, 0.12]))]
+    spent = math.log2(30 * 64) + 1
+    costs = [math.log2(10 * 64), spent, spent, spent, spent]  # only 0.15 was reached
+    assert steadied(asked, short) == pytest.approx(np.mean(costs))
+
+
+def test_levels_keep_below_the_untrained_network(question: Question) -> None:
+    near = replace(asking(question, "steps"), goal=0.4)  # 3 x 0.4 is worse than any network
+    column = np.array([0.9, 0.65, 0.5, 0.4])  # 0.6 down to 0.4
+    levels = [0.4 * 1.5 ** (k / 4) for k in (4, 3, 2, 1, 0)]
+    costs = [math.log2(10 * int(np.flatnonzero(column <= level)[0])) for level in levels]
+    found = steadied(near, [result(Ended.REACHED, validation_error=column)])
+    assert found == pytest.approx(np.mean(costs))
+
+
+def test_only_one_cost_is_steadied(question: Question) -> None:
+    fine = [result(Ended.REACHED, **REACHED)]
+    assert steadied(asking(question, "loss"), fine) is None
+    assert steadied(asking(question, "steps", "examples"), fine) is None
+    broken = [result(Ended.FAILED)]
+    assert steadied(question, broken) is None
