@@ -50,7 +50,7 @@ def expected(stage: str) -> set[str]:
         if stage == "report" and top in {"figures", "report"}:
             files |= {f"pipeline/{top}", "pipeline/templates"}
             continue
-        package = top in {"settings", "datasets"}
+        package = top in {"settings", "datasets", "finickiness"}
         path = f"pipeline/{top}" if package else f"{module.replace('.', '/')}.py"
         assert (ROOT / path).exists()
         files.add(path)
