@@ -50,7 +50,7 @@ def _against(origin: str, one: Verdict) -> str:
         return f"against {origin} not resolved ({one.reason})"
     limits = [sign * end for end in ends if end is not None]
     between = f", corrected interval {min(limits):+.2f} to {max(limits):+.2f}" if limits else ""
-    number = f"{sign * value:+.2f} octaves{between}, {one.replicates} replicates"
+    number = f"{sign * value + 0.0:+.2f} octaves{between}, {one.replicates} replicates"
     if one.more_finicky is None:
         needed = one.replicates_needed
         more = (
