@@ -21,7 +21,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pipeline.verdict import Verdict, verdicts
+from pipeline.finickiness.choice_noise import choice_noise
+from pipeline.finickiness.grid import GridCurve
+from pipeline.intervals import Interval
+from pipeline.verdict import RULE, Verdict, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,18 +40,63 @@ POWER: Final = 0.8
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """A real sweep of three replicates.
+
+    Attributes:
+        names: Its replicates.
+        tuned: Tuned learning rates with their intervals, by batch size.
+        trained: The learning rates that confirm trains, by batch size: tuned, and carried over.
+    """
+
+    names: frozenset[int]
+    tuned: dict[int, Interval]
+    trained: dict[int, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Studied:
+    """A study of identical models.
+
+    Attributes:
+        table: Rows for `pipeline.verdict.verdicts`.
+        sweeps: Of each model.
+        grid: All grid curves there are.
+    """
+
+    table: pd.DataFrame
+    sweeps: dict[str, Sweep]
+    grid: list[GridCurve]
+
+    def noise(self, model: str, sizes: Sequence[int]) -> float | None:
+        """What the choice of learning rates adds, from the model's own sweep."""
+        sweep = self.sweeps[model]
+        own = [curve for curve in self.grid if curve.replicate in sweep.names]
+        return choice_noise(own, sweep.tuned, REFERENCE, sizes, CONFIDENCE)
+
+    def verdicts(
+        self, goals: Sequence[float], confidence: float, *, choice: bool
+    ) -> tuple[Verdict, ...]:
+        """As the pipeline finds them, or as if the learning rates were not chosen by a sweep."""
+        noise = self.noise if choice else lambda *_: 0.0
+        return verdicts(self.table, list(self.sweeps), REFERENCE, goals, confidence, noise)
+
+
+@dataclass(frozen=True)
 class Replicates:
     """Real replicates of one network.
 
     Attributes:
         goals: Levels, hardest last.
-        rates: Per real sweep, its replicates, and by batch size its tuned rate and the reference's.
+        sweeps: Real sweeps.
+        grid: Grid curves of all their replicates.
         seen: By batch size and learning rate, per goal: kinds and log2 steps [replicates], those
             that never reached the goal counted at the budget.
     """
 
     goals: tuple[float, ...]
-    rates: list[tuple[frozenset[str], dict[int, tuple[float, float]]]]
+    sweeps: list[Sweep]
+    grid: list[GridCurve]
     seen: dict[tuple[int, float], list[tuple[NDArray[np.str_], NDArray[np.float64]]]]
 
     @property
@@ -56,107 +104,118 @@ class Replicates:
         """Fresh replicates of every learning rate."""
         return len(next(iter(self.seen.values()))[0][0])
 
-    def study(
-        self, models: int, replicates: int, rng: np.random.Generator, *, own_sweeps: bool = True
-    ) -> pd.DataFrame:
-        """A table of regrets of ``models`` identical models, as the pipeline makes it.
+    def study(self, models: int, replicates: int, rng: np.random.Generator) -> Studied:
+        """Draw a study in which no two models share a replicate, of the sweep or fresh.
 
         Args:
             models: How many.
-            replicates: Of each, none shared.
-            rng: Draws sweeps and replicates.
-            own_sweeps: Whether each has a sweep of its own; else all share one.
+            replicates: Fresh ones of each.
+            rng: Draws them.
 
         Returns:
-            Rows for `pipeline.verdict.verdicts`.
+            The study.
         """
-        sweeps = self._sweeps(models if own_sweeps else 1, rng)
+        sweeps = {f"m{i}": sweep for i, sweep in enumerate(self._sweeps(models, rng))}
         fresh = rng.permutation(self.count)[: models * replicates].reshape(models, replicates)
-        parts = [
-            self._rows(f"m{model}", sweeps[model % len(sweeps)], fresh[model])
-            for model in range(models)
+        rows = [
+            row
+            for (model, sweep), own in zip(sweeps.items(), fresh, strict=True)
+            for row in self._rows(model, sweep, own)
         ]
-        return pd.concat(parts, ignore_index=True)
+        columns = (
+            "model", "batch_size", "replicate", "goal", "rule", "kind", "tuned_kind", "regret"
+        )  # fmt: skip
+        return Studied(pd.DataFrame(rows, columns=columns), sweeps, self.grid)
 
-    def _sweeps(self, count: int, rng: np.random.Generator) -> list[dict[int, tuple[float, float]]]:
-        """Real sweeps that share no replicate."""
+    def _sweeps(self, count: int, rng: np.random.Generator) -> list[Sweep]:
         while True:
-            used: set[str] = set()
-            chosen: list[dict[int, tuple[float, float]]] = []
-            for draw in rng.permutation(len(self.rates)).tolist():
-                names, rates = self.rates[draw]
-                if not used & names:
-                    used |= names
-                    chosen.append(rates)
+            chosen: list[Sweep] = []
+            for draw in rng.permutation(len(self.sweeps)).tolist():
+                if not any(self.sweeps[draw].names & other.names for other in chosen):
+                    chosen.append(self.sweeps[draw])
                 if len(chosen) == count:
                     return chosen
 
-    def _rows(
-        self, model: str, rates: dict[int, tuple[float, float]], fresh: NDArray[np.int64]
-    ) -> pd.DataFrame:
-        return pd.concat([
-            pd.DataFrame({
-                "model": model,
-                "batch_size": size,
-                "replicate": np.arange(len(fresh)),
-                "goal": goal,
-                "rule": "constant",
-                "kind": carried[0][fresh],
-                "tuned_kind": tuned[0][fresh],
-                "regret": carried[1][fresh] - tuned[1][fresh],
-                "same": rates[size][0] == rates[size][1],
-            })
-            for size in rates
-            for at, goal in enumerate(self.goals)
-            for tuned, carried in [[self.seen[size, rate][at] for rate in rates[size]]]
-        ])
+    def _rows(self, model: str, sweep: Sweep, fresh: NDArray[np.int64]) -> list[tuple[object, ...]]:
+        return [
+            (model, size, at, goal, RULE, kind[i], tuned_kind[i], octaves[i] - tuned[i])
+            for size, (rate, carried) in sweep.trained.items()
+            for level, goal in enumerate(self.goals)
+            for tuned_kind, tuned in [self.seen[size, rate][level]]
+            for kind, octaves in [self.seen[size, carried][level]]
+            for at, i in enumerate(fresh.tolist())
+        ]
 
 
 def read(folder: Path = DATA) -> Replicates:
     """The replicates that benchmarks.verdict_replicates trained."""
-    tuned = pd.read_parquet(folder / "verdict_tuned.parquet")
+    draws = pd.read_parquet(folder / "verdict_tuned.parquet")
     fresh = pd.read_parquet(folder / "verdict_replicates.parquet").sort_values("replicate")
+    grid = pd.read_parquet(folder / "verdict_grid.parquet").sort_values("learning_rate")
     goals = tuple(sorted(fresh["goal"].unique().tolist(), reverse=True))
-    rates = [
-        (
-            frozenset(part["replicates"].iloc[0].split()),
-            {
-                int(size): (float(own), float(carried))
-                for size, own, carried in zip(
-                    part["batch_size"], part["tuned"], part["constant"], strict=True
-                )
-            },
-        )
-        for _, part in tuned.groupby("draw")
-    ]
     seen: dict[tuple[int, float], list[tuple[NDArray[np.str_], NDArray[np.float64]]]] = {}
-    for (size, rate, goal), part in fresh.groupby(["batch_size", "learning_rate", "goal"]):
-        kind = part["kind"].to_numpy(dtype=np.str_)
-        steps = np.where(kind == "reached", part["steps"], part["max_steps"])
-        seen.setdefault((int(size), float(rate)), [(kind, steps)] * len(goals))
-        seen[int(size), float(rate)][goals.index(goal)] = (kind, np.log2(steps))
-    return Replicates(goals, rates, seen)
+    for goal in goals:
+        rows = fresh[fresh["goal"] == goal]
+        for (size, rate), part in rows.groupby(["batch_size", "learning_rate"]):
+            kind = part["kind"].to_numpy(dtype=np.str_)
+            steps = np.where(kind == "reached", part["steps"], part["max_steps"])
+            seen.setdefault((int(size), float(rate)), []).append((kind, np.log2(steps)))
+    return Replicates(
+        goals,
+        [_sweep(part) for _, part in draws.groupby("draw")],
+        [_curve(part) for _, part in grid.groupby(["batch_size", "replicate"])],
+        seen,
+    )
+
+
+def _sweep(part: pd.DataFrame) -> Sweep:
+    rows = part.to_dict("records")
+    return Sweep(
+        frozenset(int(name) for name in rows[0]["replicates"].split()),
+        {r["batch_size"]: Interval(r["learning_rate"], r["low"], r["high"]) for r in rows},
+        {r["batch_size"]: (r["tuned"], r["constant"]) for r in rows},
+    )
+
+
+def _curve(part: pd.DataFrame) -> GridCurve:
+    first = part.iloc[0]
+    return GridCurve(
+        "any",
+        int(first["batch_size"]),
+        int(first["replicate"]),
+        np.log10(part["learning_rate"].to_numpy(dtype=np.float64)),
+        np.log2(np.maximum(part["steps"].to_numpy(dtype=np.float64), 1)),
+        (part["kind"] == "reached").to_numpy(dtype=np.bool_),
+        float(np.log2(first["max_steps"])),
+        joint=False,
+    )
 
 
 def false_verdicts(
-    real: Replicates, models: int, replicates: int, studies: int, *, own_sweeps: bool = True
-) -> int:
-    """Studies of identical models in which any pair gets a verdict."""
+    real: Replicates, models: int, replicates: int, studies: int
+) -> tuple[int, int, int]:
+    """Studies of identical models in which any pair gets a verdict.
+
+    Args:
+        real: Where studies come from.
+        models: Of a study.
+        replicates: Of each model.
+        studies: To draw.
+
+    Returns:
+        As the pipeline finds them; as it would by the corrected test at the hardest goal alone; and
+        as it would without the noise of the sweep's choice.
+    """
     rng = np.random.default_rng(models * 1000 + replicates)
-    names = [f"m{model}" for model in range(models)]
-    return sum(
-        any(
-            one.more_finicky
-            for one in verdicts(
-                real.study(models, replicates, rng, own_sweeps=own_sweeps),
-                names,
-                REFERENCE,
-                real.goals,
-                CONFIDENCE,
-            )
-        )
-        for _ in range(studies)
-    )
+    full, alone, narrow = 0, 0, 0
+    for _ in range(studies):
+        study = real.study(models, replicates, rng)
+        found = study.verdicts(real.goals, CONFIDENCE, choice=True)
+        full += any(one.more_finicky for one in found)
+        alone += any((one.p_corrected or 1) <= 1 - CONFIDENCE for one in found)
+        without = study.verdicts(real.goals, CONFIDENCE, choice=False)
+        narrow += any(one.more_finicky for one in without)
+    return full, alone, narrow
 
 
 def band(studies: int) -> tuple[int, int]:
@@ -184,9 +243,7 @@ def detectable(real: Replicates, pairs: int, replicates: int, studies: int) -> S
     rng = np.random.default_rng(replicates)
     level = 1 - (1 - CONFIDENCE) / pairs
     least = sorted(
-        _least(
-            *verdicts(real.study(2, replicates, rng), ["m0", "m1"], REFERENCE, real.goals, level)
-        )
+        _least(*real.study(2, replicates, rng).verdicts(real.goals, level, choice=True))
         for _ in range(studies)
     )
     ranks = [math.ceil(POWER * studies), *stats.binom.interval(0.95, studies, POWER)]
@@ -211,14 +268,12 @@ def main() -> None:
     )
     low, high = band(studies)
     print(f"\nFalse verdicts; the binomial band of 5 % is {low} to {high} of {studies}\n")
-    print("| models | replicates | own sweeps | one sweep for all |\n|---|---|---|---|")
+    print("| models | replicates | false verdicts | test alone | without the noise of choice |")
+    print("|---|---|---|---|---|")
     for models in MODELS:
         for replicates in REPLICATES:
-            counts = [
-                false_verdicts(real, models, replicates, studies, own_sweeps=own)
-                for own in (True, False)
-            ]
-            print(f"| {models} | {replicates} | {counts[0]} | {counts[1]} |")
+            counts = false_verdicts(real, models, replicates, studies)
+            print(f"| {models} | {replicates} | {' | '.join(map(str, counts))} |", flush=True)
     print("\nDifference of transfer regret in octaves that is found in 80 % of studies\n")
     print("| replicates | 2 models, 1 pair | 5 models, 10 pairs |\n|---|---|---|")
     for replicates in REPLICATES:

@@ -24,7 +24,7 @@ import torch
 from benchmarks.search_against_grid import digits
 from models.registry import infeasible
 from pipeline.batch_sizes import resolved_batch_sizes
-from pipeline.design import Design, scaled
+from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
@@ -32,10 +32,9 @@ from pipeline.observations import observations
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
-from pipeline.study.confirm import tuned_cells
 from pipeline.tables import curves_table, trials_table
 from pipeline.trial import Cell, Hyperparameters
-from pipeline.tuning import preferred
+from pipeline.tuning import preferred, tuned_learning_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +88,7 @@ def main() -> None:
     races = list(_fresh(design("off"), tuned, asked.replicates))
     fresh = _tables(runner.run(races))
     engine.close()
-    _write(tuned, fresh, design("off").settings, asked.replicates)
+    _write(tuned, sweep, fresh, design("off").settings, asked.replicates)
 
 
 def settings_of(race: float | str) -> Settings:
@@ -117,18 +116,24 @@ def _tuned(sweep: _Trained, settings: Settings) -> pd.DataFrame:
         drawn = sweep.trials["replicate"].isin(three)
         keys = sweep.trials.loc[drawn, "fingerprint"]
         curves = sweep.curves[sweep.curves["fingerprint"].isin(keys)]
-        found = tuned_cells(settings, sweep.trials[drawn].reset_index(drop=True), curves)
+        found = tuned_learning_rates(
+            sweep.trials[drawn].reset_index(drop=True),
+            curves,
+            quantity=settings.sweep.goals.quantity,
+            goal=settings.sweep.goals.hardest,
+            box=(settings.sweep.learning_rates.low, settings.sweep.learning_rates.high),
+            confidence=settings.analysis.confidence,
+        )
+        reference = found.loc[found["batch_size"] == REFERENCE, "learning_rate"].item()
         rows += [
             {
                 "draw": draw,
                 "replicates": " ".join(map(str, three)),
-                "batch_size": cell.batch_size,
-                "tuned": values.learning_rate,
-                "constant": preferred(
-                    scaled("constant", found[Cell(MODEL, REFERENCE)].learning_rate, 1, 1)
-                ),
+                **row,
+                "tuned": preferred(row["learning_rate"]),
+                "constant": preferred(reference),
             }
-            for cell, values in found.items()
+            for row in found[["batch_size", "learning_rate", "low", "high"]].to_dict("records")
         ]
     return pd.DataFrame(rows)
 
@@ -143,7 +148,9 @@ def _fresh(design: Design, tuned: pd.DataFrame, replicates: int) -> Iterator[Rac
                 yield design.sweep_race(cell, replicate, [point], "confirm")
 
 
-def _write(tuned: pd.DataFrame, fresh: _Trained, settings: Settings, replicates: int) -> None:
+def _write(
+    tuned: pd.DataFrame, sweep: _Trained, fresh: _Trained, settings: Settings, replicates: int
+) -> None:
     goals = settings.sweep.goals
     levels = sorted(goals.levels, reverse=True)
     seen = observations(fresh.trials, fresh.curves, quantity=goals.quantity, goals=levels)
@@ -152,6 +159,10 @@ def _write(tuned: pd.DataFrame, fresh: _Trained, settings: Settings, replicates:
     seen = seen[columns].sort_values(columns[:4], ignore_index=True)
     seen["replicate"] -= FRESH
     DATA.mkdir(exist_ok=True)
+    grid = observations(sweep.trials, sweep.curves, quantity=goals.quantity, goals=[goals.hardest])
+    grid["max_steps"] = sweep.trials["max_steps"]
+    grid = grid[columns].sort_values(columns[:4], ignore_index=True)
+    grid.to_parquet(DATA / "verdict_grid.parquet", index=False)
     tuned.to_parquet(DATA / "verdict_tuned.parquet", index=False)
     seen.to_parquet(DATA / "verdict_replicates.parquet", index=False)
     conditions = {

@@ -50,9 +50,13 @@ def _against(origin: str, one: Verdict) -> str:
         return f"against {origin} not resolved ({one.reason})"
     limits = [sign * end for end in ends if end is not None]
     between = f", corrected interval {min(limits):+.2f} to {max(limits):+.2f}" if limits else ""
-    number = f"{sign * value:+.2f} octaves{between}, {one.replicates} replicates"
+    number = f"{sign * value + 0.0:+.2f} octaves{between}, {one.replicates} replicates"
     if one.more_finicky is None:
         needed = one.replicates_needed
-        more = f"; about {needed:,} would show such a difference" if needed else ""
+        more = (
+            f"; about {needed:,} would show such a difference"
+            if needed
+            else "; more of them alone would not show such a difference"
+        )
         return f"against {origin} not resolved ({number}: {one.reason}{more})"
     return f"{'more' if one.more_finicky == _CNN else 'less'} finicky than {origin} ({number})"

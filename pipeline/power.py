@@ -8,78 +8,96 @@ from typing import Final
 import numpy as np
 from scipy import optimize, stats
 
+from pipeline.paired_test import degrees
+
 __all__ = ["MOST", "detectable", "power", "replicates_needed"]
 
-MOST: Final = 10_000
+MOST: Final = 1_000
 """Replicates beyond which nobody goes."""
 
+_DRAWS: Final = 400
 
-def power(effect: float, replicates: int, level: float) -> float:
-    """Chance that a two-sided paired t test finds a difference.
+
+def power(
+    difference: float, deviation: float, noise: float, replicates: int, level: float
+) -> float:
+    """Chance that the two-sided `pipeline.paired_test.PairedTest` finds a mean difference.
 
     Args:
-        effect: Mean difference over its standard deviation between replicates, at least 0.
+        difference: In any unit, at least 0.
+        deviation: Its standard deviation between replicates, in the same unit; not 0 if noise is.
+        noise: Standard deviation of what all replicates share and no number of them removes.
         replicates: Pairs, at least 2.
         level: Of the test, in (0, 1).
 
     Returns:
         A probability. Source: the noncentral t distribution, Lehmann & Romano 2005, "Testing
-        Statistical Hypotheses", section 5.2.
+        Statistical Hypotheses", section 5.2, at Satterthwaite's degrees of freedom.
     """
-    dof = replicates - 1
+    dof = degrees(deviation, noise, replicates)
     critical = float(stats.t.isf(level / 2, dof))
-    centre = effect * math.sqrt(replicates)
-    # A normal deviate over a chi: summed over the chi, which does not break down far out.
-    chi = np.sqrt(stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, dof) / dof)
+    centre = difference / math.hypot(deviation / math.sqrt(replicates), noise)
+    # A normal deviate over a chi: averaged over the chi, which does not break down far out.
+    chi = np.sqrt(stats.chi2.ppf((np.arange(_DRAWS) + 0.5) / _DRAWS, dof) / dof)
     found = stats.norm.sf(critical * chi - centre) + stats.norm.cdf(-critical * chi - centre)
     return float(np.mean(found))
 
 
-def detectable(deviation: float, replicates: int, level: float, wanted: float) -> float | None:
+def detectable(
+    deviation: float, noise: float, replicates: int, level: float, wanted: float
+) -> float:
     """Smallest mean difference found with the power wanted.
 
     Args:
         deviation: Standard deviation of a difference between replicates, in its unit.
-        replicates: Pairs.
+        noise: As for `power`.
+        replicates: Pairs, at least 2.
         level: Of the test, in (0, 1).
         wanted: Power, in (level, 1).
 
     Returns:
-        The difference in the unit of ``deviation``; None for fewer than 2 replicates.
+        The difference in the unit of ``deviation``; 0 where nothing varies.
     """
-    if replicates < 2:
-        return None
+    unit = math.hypot(deviation / math.sqrt(replicates), noise)
+    if unit == 0:
+        return 0.0
+
+    def short(errors: float) -> float:
+        return power(errors * unit, deviation, noise, replicates, level) - wanted
+
     most = 1.0
-    while power(most, replicates, level) < wanted:
+    while short(most) < 0:
         most *= 2
-    effect = optimize.brentq(lambda x: power(x, replicates, level) - wanted, 0, most)
-    return float(effect) * deviation
+    return float(optimize.brentq(short, 0, most)) * unit
 
 
 def replicates_needed(
-    difference: float, deviation: float, level: float, wanted: float
+    difference: float, deviation: float, noise: float, level: float, wanted: float
 ) -> int | None:
     """Fewest replicates that find a mean difference with the power wanted.
 
     Args:
         difference: In any unit.
         deviation: Its standard deviation between replicates, in the same unit.
+        noise: As for `power`.
         level: Of the test, in (0, 1).
         wanted: Power, in (level, 1).
 
     Returns:
         At least 2; None where `MOST` are too few.
     """
-    if deviation == 0:
-        return 2 if difference else None
-    effect = abs(difference) / deviation
-    if power(effect, MOST, level) < wanted:
+    if difference == 0:
+        return None
+    if deviation == 0 and noise == 0:
+        return 2
+
+    def short(replicates: int) -> bool:
+        return power(abs(difference), deviation, noise, replicates, level) < wanted
+
+    if short(MOST):
         return None
     low, high = 1, MOST  # too few, enough
     while high - low > 1:
         middle = (low + high) // 2
-        if power(effect, middle, level) < wanted:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if short(middle) else (low, middle)
     return high

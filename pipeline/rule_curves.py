@@ -27,12 +27,12 @@ class Curve:
     """log η = level + shape(log B, parameter).
 
     Attributes:
-        shape: The curve of level 0.
+        shape: The curve of level 0, from log B [n] and the parameter [T, 1].
         box: Where the parameter may lie, from the ends of log B; None where there is none.
         log: Whether the parameter is a logarithm.
     """
 
-    shape: Callable[[NDArray[np.float64], float], NDArray[np.float64]]
+    shape: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
     box: Callable[[float, float], tuple[float, float]] | None = None
     log: bool = False
 
@@ -45,20 +45,20 @@ def _slopes(low: float, high: float) -> tuple[float, float]:
     return -10.0, 10.0
 
 
-def _surge(size: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
+def _surge(size: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
     half = (noise - size) / 2
     return math.log(2) - np.logaddexp(half, -half)
 
 
 CURVES: Final = {
-    "constant": Curve(lambda size, _: 0 * size),
-    "linear": Curve(lambda size, _: size),
-    "sqrt": Curve(lambda size, _: size / 2),
+    "constant": Curve(lambda size, none: 0 * size + none),
+    "linear": Curve(lambda size, none: size + none),
+    "sqrt": Curve(lambda size, none: size / 2 + none),
     "power": Curve(lambda size, exponent: exponent * size, _slopes),
     "saturating": Curve(lambda size, noise: -np.logaddexp(0, noise - size), _around, log=True),
     "surge": Curve(_surge, _around, log=True),
 }
-"""By name: parameters are the log of the level, and the exponent or the log of B_n."""
+"""By name: parameters are the log of the level, and the exponent, the log of B_n, or none (0)."""
 
 
 class CurveFit:
@@ -89,7 +89,7 @@ class CurveFit:
         self.parameters = 1 if box is None else 2
         ends = (0.0, 0.0) if box is None else box(float(size[0]), float(size[-1]))
         self._grid = np.linspace(*ends, 1 if box is None else _GRID)
-        self._found = np.array([self._squares_at(float(shape)) for shape in self._grid])
+        self._found = self._squares(self._grid)
         self._best = self._refined()
         self.squares = self._squares_at(self._best)
         gap = (ends[1] - ends[0]) / _GRID
@@ -121,7 +121,7 @@ class CurveFit:
         """
         if not self.measured:
             return UNKNOWN
-        value = math.exp(self._level_at(self._best))
+        value = math.exp(float(self._left(np.array([self._best]))[0] @ self._weight) / self._total)
         if threshold is None:
             return Interval(value)
         ends: tuple[float | None, float | None] = (self._best, self._best)
@@ -129,26 +129,23 @@ class CurveFit:
             ends = self._limits(threshold)
         if ends[0] is None or ends[1] is None:
             return Interval(value)
-        between = (ends[0] < self._grid) & (self._grid < ends[1])
-        shapes = [float(at) for at in (*self._grid[between], self._best, ends[0], ends[1])]
-        spread = [
-            self._level_at(at) + sign * self._reach(at, threshold)
-            for at in shapes
-            for sign in (-1, 1)
-        ]
-        return Interval(value, math.exp(min(spread)), math.exp(max(spread)))
+        shapes = np.linspace(ends[0], ends[1], _GRID)
+        levels = self._left(shapes) @ self._weight / self._total
+        # How far the level may move at one value of the other parameter.
+        reach = np.sqrt(np.maximum(threshold - self._squares(shapes), 0.0) / self._total)
+        low, high = float(np.min(levels - reach)), float(np.max(levels + reach))
+        return Interval(value, math.exp(low), math.exp(high))
 
-    def _level_at(self, shape: float) -> float:
-        left = self._rate - self._curve.shape(self._size, shape)
-        return float(self._weight @ left) / self._total
+    def _left(self, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log η less the curve of level 0, at every shape [T] for every batch size [n]."""
+        return self._rate - self._curve.shape(self._size, shapes[:, None])
+
+    def _squares(self, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+        left = self._left(shapes)
+        return (left - (left @ self._weight / self._total)[:, None]) ** 2 @ self._weight
 
     def _squares_at(self, shape: float) -> float:
-        left = self._rate - self._curve.shape(self._size, shape)
-        return float(self._weight @ (left - self._weight @ left / self._total) ** 2)
-
-    def _reach(self, shape: float, threshold: float) -> float:
-        """How far the level may move at one value of the other parameter."""
-        return math.sqrt(max(threshold - self._squares_at(shape), 0.0) / self._total)
+        return float(self._squares(np.array([shape]))[0])
 
     def _refined(self) -> float:
         at = int(np.argmin(self._found))

@@ -117,8 +117,8 @@ def scaling_rules(tuned: pd.DataFrame, confidence: float) -> ScalingRules:
 def _weights(kept: pd.DataFrame) -> NDArray[np.float64]:
     """Inverse squared interval widths, 1 on average."""
     width = np.log(kept["high"].to_numpy(dtype=np.float64) / kept["low"].to_numpy(dtype=np.float64))
-    weight = np.maximum(width, _FEWEST_WIDTH) ** -2.0
-    return weight / float(np.mean(weight))
+    weight: NDArray[np.float64] = np.maximum(width, _FEWEST_WIDTH) ** -2.0
+    return weight / weight.mean()
 
 
 def _compared(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from pipeline.intervals import UNKNOWN, Interval, mean_interval
-from pipeline.paired_test import Step, holm, paired_p_value
+from pipeline.paired_regrets import ModelRegrets, differences
+from pipeline.paired_test import PairedTest, Step, holm
 from pipeline.power import detectable, replicates_needed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -25,7 +27,6 @@ RULE: Final = "constant"
 
 _GOALS: Final = 3
 _POWER: Final = 0.8
-_REACHED: Final = "reached"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Verdict:
         more_finicky: The model with the larger regret; None where not resolved.
         batch_sizes: Those that both reach, over which regrets are averaged.
         replicates: Pairs of replicates.
+        choice_noise: Standard deviation of the difference over sweeps under other seeds.
         detectable: Difference that these replicates find with power 80 %.
         replicates_needed: Replicates that would find the difference seen with power 80 %.
         beside: What the comparison leaves out.
@@ -80,6 +82,7 @@ class Verdict:
     more_finicky: str | None
     batch_sizes: tuple[int, ...]
     replicates: int
+    choice_noise: float | None
     detectable: float | None
     replicates_needed: int | None
     beside: Beside
@@ -93,6 +96,7 @@ class _Pair(NamedTuple):
     consecutive: bool
     differences: list[NDArray[np.float64]]
     batch_sizes: tuple[int, ...]
+    noise: float | None
     beside: Beside
 
 
@@ -102,6 +106,7 @@ def verdicts(
     reference: int,
     goals: Sequence[float],
     confidence: float,
+    noise: Callable[[str, Sequence[int]], float | None],
 ) -> tuple[Verdict, ...]:
     """Compare every pair of models by transfer regret at unchanged learning rate.
 
@@ -110,10 +115,11 @@ def verdicts(
     are measured, none is a bound, and what reached the hardest goal reached the easier ones. The
     two averages of a replicate are paired (its data order is common) and their difference is tested
     by Student's t over replicates, at the hardest goal, with Holm's correction over all pairs
-    that can be tested. A verdict needs the corrected interval to exclude 0 and the same sign at
-    every goal, three at least. The replicates needed are those for the difference seen, at the
-    first, strictest of Holm's levels. Source: SCIENCE.md, Verdict; Holm 1979, "A simple
-    sequentially rejective multiple test procedure".
+    that can be tested. Its variance holds what the sweep's choice of learning rates adds, which
+    fresh replicates at the chosen ones do not show. A verdict needs the corrected interval to
+    exclude 0 and the same sign at every goal, three at least. The replicates needed are those for
+    the difference seen, at the first, strictest of Holm's levels. Source: SCIENCE.md, Verdict;
+    Holm 1979, "A simple sequentially rejective multiple test procedure".
 
     Args:
         table: Rows of `pipeline.finickiness.transfer_regret.regrets`.
@@ -121,114 +127,95 @@ def verdicts(
         reference: Batch size whose learning rate is carried over.
         goals: All levels, hardest last.
         confidence: One minus the level of the whole family of tests, in (0, 1).
+        noise: Standard deviation over sweeps of a model's mean regret over some batch sizes,
+            None where not known (`pipeline.finickiness.choice_noise`).
 
     Returns:
         A verdict per pair, in the order of ``models``.
     """
     rows = table[(table["rule"] == RULE) & (table["batch_size"] != reference)]
+    own = [ModelRegrets.of(rows[rows["model"] == model], goals) for model in models]
     pairs = [
-        _pair(rows, (models[i], models[j]), j == i + 1, goals, confidence)
+        _pair((own[i], own[j]), (models[i], models[j]), j == i + 1, goals, confidence, noise)
         for i, j in combinations(range(len(models)), 2)
     ]
-    p_values = [paired_p_value(pair.differences[-1]) for pair in pairs]
-    steps = holm([p for p in p_values if p is not None])
+    tests = [_test(pair) for pair in pairs]
+    steps = holm([test.p_value for test in tests if test is not None])
     corrected = iter(steps)
     return tuple(
-        _verdict(pair, p, None if p is None else next(corrected), len(steps), confidence)
-        for pair, p in zip(pairs, p_values, strict=True)
+        _verdict(pair, test, None if test is None else next(corrected), len(steps), confidence)
+        for pair, test in zip(pairs, tests, strict=True)
     )
 
 
 def _pair(
-    rows: pd.DataFrame,
+    own: tuple[ModelRegrets, ModelRegrets],
     names: tuple[str, str],
     consecutive: bool,
     goals: Sequence[float],
     confidence: float,
+    noise: Callable[[str, Sequence[int]], float | None],
 ) -> _Pair:
-    own = [rows[rows["model"] == name] for name in names]
-    reached = [_reached(part[part["goal"] == goals[-1]]) for part in own]
-    shared = sorted(set(reached[0]) & set(reached[1]))
-    both = tuple(size for size in shared if reached[0][size] and reached[1][size])
-    differences = [_differences(own, goal, both) for goal in goals]
-    tuned = [_tuned(part[part["goal"] == goals[-1]]) for part in own]
-    counted = sorted(tuned[0] & tuned[1])
+    one, other = (model.reached for model in own)
+    shared = sorted(set(one) & set(other))
+    both = tuple(size for size in shared if one[size] and other[size])
+    counted = sorted(own[0].tuned & own[1].tuned)
     beside = Beside(
-        tuple(size for size in shared if reached[0][size] and not reached[1][size]),
-        tuple(size for size in shared if reached[1][size] and not reached[0][size]),
-        tuple(size for size in shared if not reached[0][size] and not reached[1][size]),
-        mean_interval(_differences(own, goals[-1], counted), confidence),
+        tuple(size for size in shared if one[size] and not other[size]),
+        tuple(size for size in shared if other[size] and not one[size]),
+        tuple(size for size in shared if not one[size] and not other[size]),
+        mean_interval(differences(*own, goals[-1], counted), confidence),
     )
-    return _Pair(names, consecutive, differences, both, beside)
+    seen = [differences(*own, goal, both) for goal in goals]
+    first, second = (noise(name, both) for name in names)
+    joint = None if first is None or second is None else math.hypot(first, second)
+    return _Pair(names, consecutive, seen, both, joint, beside)
 
 
-def _reached(part: pd.DataFrame) -> dict[int, bool]:
-    """By batch size with any measured replicate, whether all reached the goal, both ways."""
-    measured = part[np.isfinite(part["regret"])]
-    both = (measured["kind"] == _REACHED) & (measured["tuned_kind"] == _REACHED)
-    lost = set(measured.loc[~both, "batch_size"].tolist())
-    return {int(size): size not in lost for size in measured["batch_size"].tolist()}
-
-
-def _tuned(part: pd.DataFrame) -> set[int]:
-    """Batch sizes at which all measured replicates reached the goal at the tuned rate."""
-    measured = part[np.isfinite(part["regret"])]
-    lost = set(measured.loc[measured["tuned_kind"] != _REACHED, "batch_size"].tolist())
-    return {int(size) for size in measured["batch_size"].tolist() if size not in lost}
-
-
-def _differences(
-    own: Sequence[pd.DataFrame], goal: float, sizes: Sequence[int]
-) -> NDArray[np.float64]:
-    """Per replicate measured at all ``sizes`` in both models, first minus second mean regret."""
-    means: list[pd.Series[float]] = []
-    for part in own:
-        kept = part[(part["goal"] == goal) & part["batch_size"].isin(sizes)]
-        wide = kept.set_index(["replicate", "batch_size"])["regret"].unstack()
-        means.append(wide.dropna().mean(axis=1))
-    both = (means[0] - means[1]).dropna().sort_index()
-    return np.asarray(both, dtype=np.float64)
+def _test(pair: _Pair) -> PairedTest | None:
+    """The test at the hardest goal, if it can be made."""
+    if pair.noise is None or len(pair.differences[-1]) < 2:
+        return None
+    return PairedTest.of(pair.differences[-1], pair.noise)
 
 
 def _verdict(
-    pair: _Pair, p: float | None, step: Step | None, tests: int, confidence: float
+    pair: _Pair, test: PairedTest | None, step: Step | None, tests: int, confidence: float
 ) -> Verdict:
-    hardest = pair.differences[-1]
     level = 1 - confidence
-    deviation = float(np.std(hardest, ddof=1)) if len(hardest) > 1 else None
-    corrected, left = step or (None, 1)
     signs = tuple(float(np.mean(d)) for d in pair.differences if len(d))
-    reason = _unresolved(pair, corrected, level, signs)
-    mean = float(np.mean(hardest)) if len(hardest) else 0.0
-    strict = level / max(tests, 1)
+    reason = _unresolved(pair, step, level, signs)
+    spread = (test.deviation, test.noise) if test else (0.0, 0.0)
+    strict = (level / max(tests, 1), _POWER)
     return Verdict(
         *pair.names,
         pair.consecutive,
-        mean_interval(hardest, confidence),
-        mean_interval(hardest, 1 - level / left) if len(hardest) else UNKNOWN,
-        p,
-        corrected,
+        test.interval(confidence) if test else mean_interval(pair.differences[-1], confidence),
+        test.interval(1 - level / step.left) if test and step else UNKNOWN,
+        test.p_value if test else None,
+        step.p_value if step else None,
         signs,
-        None if reason else pair.names[0 if mean > 0 else 1],
+        None if reason or not test else pair.names[0 if test.mean > 0 else 1],
         pair.batch_sizes,
-        len(hardest),
-        None if deviation is None else detectable(deviation, len(hardest), strict, _POWER),
-        replicates_needed(mean, deviation, strict, _POWER) if reason and deviation else None,
+        len(pair.differences[-1]),
+        pair.noise,
+        detectable(*spread, test.pairs, *strict) if test else None,
+        replicates_needed(test.mean, *spread, *strict) if test and reason else None,
         pair.beside,
         reason,
     )
 
 
-def _unresolved(
-    pair: _Pair, corrected: float | None, level: float, signs: tuple[float, ...]
-) -> str:
+def _unresolved(pair: _Pair, step: Step | None, level: float, signs: tuple[float, ...]) -> str:
     if not pair.batch_sizes:
         return "no batch size but the reference at which all replicates of both reach the goal"
-    if corrected is None:
+    if pair.noise is None:
+        return "what the sweep's choice of learning rates adds is not known"
+    if step is None:
         return "fewer than 2 replicates to pair"
     if len(signs) < _GOALS:
         return f"{len(signs)} goals, of {_GOALS} needed"
-    if corrected > level:
+    if step.p_value > level:
         return "the corrected interval of the difference holds 0"
     if len({sign > 0 for sign in signs}) > 1:
         return "the sign of the difference is not the same at every goal"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
+from pipeline.finickiness.choice_noise import choice_noise
 from pipeline.finickiness.divergence import diverged_share, divergence_edge
 from pipeline.finickiness.grid import grid_curves
 from pipeline.finickiness.search_cost import search_cost
@@ -13,6 +16,7 @@ from pipeline.finickiness.transfer_regret import regrets, transfer_regret
 from pipeline.finickiness.tuned_spread import after_common_steps, tuned_spread
 from pipeline.finickiness.window import window
 from pipeline.fixed_budget import at_landmark
+from pipeline.intervals import Interval
 from pipeline.ladder_answer import ladder_answer
 from pipeline.observations import observations
 from pipeline.scaling_rules import scaling_rules
@@ -20,6 +24,8 @@ from pipeline.steps_to_goal import steps_to_goal
 from pipeline.verdict import RULE, verdicts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from pipeline.finickiness.grid import GridCurve
@@ -77,7 +83,9 @@ class Finickiness:
     def verdicts(self) -> Json:
         """Every pair of models compared, and the answer of the ladder."""
         goals = sorted(self.settings.sweep.goals.levels, reverse=True)
-        found = verdicts(self.regrets, self.settings.models, self.reference, goals, self._level)
+        found = verdicts(
+            self.regrets, self.settings.models, self.reference, goals, self._level, self._noise
+        )
         return {
             "measure": "transfer_regret",
             "rule": RULE,
@@ -103,6 +111,12 @@ class Finickiness:
         own = self.tuned[(self.tuned["model"] == model) & (self.tuned["method"] != "none")]
         pairs = zip(own["batch_size"].tolist(), own["learning_rate"].tolist(), strict=True)
         return {int(size): float(rate) for size, rate in pairs}
+
+    def _noise(self, model: str, sizes: Sequence[int]) -> float | None:
+        own = self.tuned[(self.tuned["model"] == model) & (self.tuned["method"] != "none")]
+        rates = own[["batch_size", "learning_rate", "low", "high"]].to_numpy(dtype=np.float64)
+        tuned = {int(size): Interval(*map(float, rest)) for size, *rest in rates}
+        return choice_noise(self._curves(model), tuned, self.reference, sizes, self._level)
 
     def _transfer(self, model: str) -> list[Json]:
         table = self.regrets[self.regrets["model"] == model]

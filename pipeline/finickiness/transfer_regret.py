@@ -133,8 +133,8 @@ def transfer_regret(table: pd.DataFrame, reference: int, confidence: float) -> T
         return TransferRegret(UNKNOWN, None, None, 0, (), (), reason)
     left_out = tuple(
         LeftOut(int(size), reason)
-        for size in sorted(set(others["batch_size"].tolist()))
-        for reason in [_unfit(others.loc[others["batch_size"] == size])]
+        for size in np.unique(others["batch_size"].to_numpy(dtype=np.int64)).tolist()
+        for reason in [_unfit(_at(others, size))]
         if reason
     )
     kept = others[~others["batch_size"].isin([cell.batch_size for cell in left_out])]
@@ -150,13 +150,14 @@ def transfer_regret(table: pd.DataFrame, reference: int, confidence: float) -> T
         "lower" if never else None,
         never,
         len(complete),
-        tuple(
-            _cell(int(size), kept.loc[kept["batch_size"] == size], confidence)
-            for size in complete.columns.tolist()
-        ),
+        tuple(_cell(size, _at(kept, size), confidence) for size in complete.columns.to_numpy(dtype=np.int64).tolist()),
         left_out,
         "",
     )
+
+
+def _at(table: pd.DataFrame, size: int) -> pd.DataFrame:
+    return table.loc[(table["batch_size"] == size).to_numpy(dtype=np.bool_)]
 
 
 def _unfit(cell: pd.DataFrame) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from pipeline.fixed_budget import at_landmark
-from pipeline.intervals import UNKNOWN, Interval, mean_interval
+from pipeline.intervals import UNKNOWN, Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,11 +44,12 @@ class TunedSpread:
 def tuned_spread(found: pd.DataFrame, confidence: float) -> TunedSpread:
     """Worst over best validation loss across batch sizes at a fixed budget, tuned, F3.
 
-    Which batch sizes are worst and best is chosen, for every replicate, by the others' mean log
-    losses, and the ratio is that replicate's own: chosen and measured on the same runs, chance
-    alone would make a spread of equal batch sizes. It is the geometric mean over replicates, with
-    the Student interval of its logarithm; 1 inside means that no spread is resolved. Only confirm's
-    runs are read, which no race censors. Source: SCIENCE.md, F3.
+    The geometric mean over replicates of each batch size's loss gives worst and best. They are
+    picked after the fact, so the interval is one that holds for all pairs of batch sizes at once:
+    Tukey's, of log losses laid out by batch size and replicate, with (n − 1)(k − 1) degrees of
+    freedom; 1 inside means that no spread is resolved, and the ratio is then chance's. Only
+    confirm's runs are read, which no race censors. Source: SCIENCE.md, F3; Tukey 1953, "The problem
+    of multiple comparisons"; Scheffé 1959, "The Analysis of Variance", sections 3.6 and 4.2.
 
     Args:
         found: Tuned replicates of one model at their budget: ``batch_size``, ``replicate``,
@@ -70,13 +73,10 @@ def tuned_spread(found: pd.DataFrame, confidence: float) -> TunedSpread:
         return _none("a validation loss of 0 has no ratio")
     logs = np.log(losses)
     means = logs.mean(axis=0)
-    return TunedSpread(
-        mean_interval(_crossed(logs), confidence).map(math.exp),
-        sizes[int(np.argmax(means))],
-        sizes[int(np.argmin(means))],
-        len(logs),
-        "",
-    )
+    worst, best = int(np.argmax(means)), int(np.argmin(means))
+    between, reach = float(means[worst] - means[best]), _reach(logs, confidence)
+    ratio = Interval(between, between - reach, between + reach).map(math.exp)
+    return TunedSpread(ratio, sizes[worst], sizes[best], len(logs), "")
 
 
 def after_common_steps(
@@ -102,11 +102,19 @@ def after_common_steps(
     return steps, at_landmark(trials.assign(max_steps=steps), curves, "max_steps")
 
 
-def _crossed(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Per replicate, its log ratio between the batch sizes that the others find worst and best."""
-    total = logs.sum(axis=0)
-    ratios = [own[int(np.argmax(total - own))] - own[int(np.argmin(total - own))] for own in logs]
-    return np.array(ratios, dtype=np.float64)
+def _reach(logs: NDArray[np.float64], confidence: float) -> float:
+    """Half the width of Tukey's intervals of all differences of column means [n, k]."""
+    replicates, sizes = logs.shape
+    dof = (replicates - 1) * (sizes - 1)
+    residual = logs - logs.mean(axis=0) - logs.mean(axis=1, keepdims=True) + logs.mean()
+    error = math.sqrt(float(np.sum(residual**2)) / dof / replicates)
+    return _quantile(confidence, sizes, dof) * error
+
+
+@cache
+def _quantile(confidence: float, sizes: int, dof: int) -> float:
+    """Of the studentised range; a double integral of its own, worth remembering."""
+    return float(stats.studentized_range.ppf(confidence, sizes, dof))
 
 
 def _none(reason: str) -> TunedSpread:
