@@ -162,7 +162,7 @@ def groups(
     inside = [pair for pair in pairs if pair[0].place == "inside"]
     found: dict[str, list[tuple[Planted, TradeOff]]] = {}
     for count in range(SIZES[0], SIZES[1] + 1):
-        found[f"inside {count} batch sizes"] = [p for p in inside if p[0].batch_sizes == count]
+        found[f"inside, batch sizes: {count}"] = [p for p in inside if p[0].batch_sizes == count]
     for count in range(REPLICATES[0], REPLICATES[1] + 1):
         found[f"inside, replicates: {count}"] = [p for p in inside if p[0].replicates == count]
     found["inside, some censored"] = [p for p in inside if p[0].censored]

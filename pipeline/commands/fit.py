@@ -35,7 +35,7 @@ def fit(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     figure: Annotated[Path | None, typer.Option(help="SVG of data and fits to write.")] = None,
 ) -> None:
-    """Fit steps to a goal against batch size: fewest steps, fewest examples, critical batch size.
+    """Find the critical batch size in your own measurements of steps to a goal.
 
     A row of the CSV is a training run at its tuned learning rate: the steps it took, and how it
     ended if it did not reach the goal (exhausted, outraced, diverged, failed, out_of_memory).

@@ -76,7 +76,7 @@ def tune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Search batch size and learning rate together. The same command goes on where it was stopped.
+    """Search batch size and learning rate together; again, it goes on where it stopped.
 
     Examples:
         batchscope tune --model conv --objective examples --trials 18
