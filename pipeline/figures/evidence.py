@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pipeline.figures.regret_evidence import Finickiness
     from pipeline.intervals import Interval
 
 __all__ = [
@@ -154,6 +155,7 @@ class Estimates:
     models: tuple[str, ...]
     cells: tuple[CellEstimate, ...]
     trade_offs: Mapping[str, tuple[TradeOff, ...]]
+    finickiness: Finickiness
 
     @property
     def hardest(self) -> float:

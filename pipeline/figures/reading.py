@@ -14,6 +14,7 @@ from pipeline.figures.evidence import (
     TradeOff,
     TunedRate,
 )
+from pipeline.figures.regret_evidence import read_finickiness
 from pipeline.intervals import Interval
 
 __all__ = ["read_estimates"]
@@ -52,6 +53,7 @@ def read_estimates(document: Json) -> Estimates:
             name: tuple(_trade_off(fit) for fit in model["trade_off"])
             for name, model in models.items()
         },
+        finickiness=read_finickiness(document),
     )
 
 

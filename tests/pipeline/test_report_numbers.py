@@ -81,7 +81,9 @@ def test_misfit_is_said(study: Study) -> None:
 
 
 def test_tables_have_a_row_for_every_cell(study: Study) -> None:
-    settings_table, critical, infeasible, ended = tables(study.estimates)
+    settings_table, critical, regret, verdict, infeasible, ended = tables(study.estimates)
+    assert len(regret.rows) == 3 * 3
+    assert len(verdict.rows) == 3
     assert len(settings_table.rows) == len(ended.rows) == 17
     assert len(critical.rows) == 9
     assert infeasible.rows == (("lenet", "1", INFEASIBLE),)

@@ -11,13 +11,17 @@ import pytest
 
 ESTIMATORS = [
     "estimates",
+    "finickiness.choice_noise",
+    "finickiness.window",
     "fixed_budget",
     "hyperbola",
     "intervals",
     "observations",
+    "scaling_rules",
     "steps_to_goal",
     "trade_off",
     "tuning",
+    "verdict",
     "vertex",
 ]
 
