@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.figures.probe_evidence import CellProbes
+    from pipeline.figures.regret_evidence import Finickiness
     from pipeline.intervals import Interval
 
 __all__ = [
@@ -161,6 +162,7 @@ class Estimates:
     models: tuple[str, ...]
     cells: tuple[CellEstimate, ...]
     trade_offs: Mapping[str, tuple[TradeOff, ...]]
+    finickiness: Finickiness
 
     @property
     def hardest(self) -> float:

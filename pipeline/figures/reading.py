@@ -15,6 +15,7 @@ from pipeline.figures.evidence import (
     TunedRate,
 )
 from pipeline.figures.probe_evidence import read_probes
+from pipeline.figures.regret_evidence import read_finickiness
 from pipeline.intervals import Interval
 
 __all__ = ["read_estimates"]
@@ -53,6 +54,7 @@ def read_estimates(document: Json) -> Estimates:
             name: tuple(_trade_off(fit) for fit in model["trade_off"])
             for name, model in models.items()
         },
+        finickiness=read_finickiness(document),
     )
 
 

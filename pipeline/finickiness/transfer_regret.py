@@ -150,7 +150,10 @@ def transfer_regret(table: pd.DataFrame, reference: int, confidence: float) -> T
         "lower" if never else None,
         never,
         len(complete),
-        tuple(_cell(size, _at(kept, size), confidence) for size in complete.columns.to_numpy(dtype=np.int64).tolist()),
+        tuple(
+            _cell(size, _at(kept, size), confidence)
+            for size in complete.columns.to_numpy(dtype=np.int64).tolist()
+        ),
         left_out,
         "",
     )

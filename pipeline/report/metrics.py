@@ -14,8 +14,9 @@ __all__ = ["metrics"]
 def metrics(study: Study) -> dict[str, Any]:
     """Sum the study up: per model at the hardest goal, and how its trials ended.
 
-    Steps are optimiser steps, batch sizes and examples are examples, errors are shares of the test
-    split; what is not resolved is None.
+    Transfer regrets are octaves of steps, at an unchanged learning rate. Steps are optimiser steps,
+    batch sizes and examples are examples, errors are shares of the test split; what is not resolved
+    is None.
     """
     estimates = study.estimates
     ended = Counter[str]()
@@ -30,6 +31,7 @@ def metrics(study: Study) -> dict[str, Any]:
 def _model(estimates: Estimates, model: str) -> dict[str, float | None]:
     fit = estimates.trade_off(model, estimates.hardest)
     critical = fit.critical.interval if fit and fit.critical else None
+    regret = estimates.finickiness.headline(model, estimates.hardest)
     steps, steps_size = _fewest(estimates, model, "steps")
     examples, examples_size = _fewest(estimates, model, "examples")
     return {
@@ -40,6 +42,9 @@ def _model(estimates: Estimates, model: str) -> dict[str, float | None]:
         "fewest_steps_batch_size": steps_size,
         "fewest_examples": examples,
         "fewest_examples_batch_size": examples_size,
+        "transfer_regret": regret.value,
+        "transfer_regret_low": regret.low,
+        "transfer_regret_high": regret.high,
         "reference_test_error": _reference_error(estimates, model),
     }
 

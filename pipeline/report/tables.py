@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.figures.wording import UNRESOLVED, number, p_value, percent, span
 from pipeline.outcome import Ended
 from pipeline.report.findings import bounded, critical_batch_size
+from pipeline.report.finickiness_tables import regret_table, verdict_table
+from pipeline.report.table import Table
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget
@@ -16,35 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["Table", "tables"]
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of the page.
-
-    Attributes:
-        name: Its anchor on the page.
-        caption: What it shows.
-        columns: Heads; the first two columns head their rows.
-        rows: As long as ``columns``.
-        empty: What to say where there are no rows.
-    """
-
-    name: str
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    empty: str
-
-    def __post_init__(self) -> None:
-        if any(len(row) != len(self.columns) for row in self.rows):
-            raise ValueError(f"a row of table {self.name} is not as long as its head")
-
-
 def tables(estimates: Estimates, lone: LoneRuns) -> tuple[Table, ...]:
     """Every table, in the order of the page."""
     return (
         _settings(estimates),
         _critical(estimates),
         _time(estimates, lone),
+        regret_table(estimates),
+        verdict_table(estimates),
         _infeasible(estimates),
         _endings(estimates),
     )

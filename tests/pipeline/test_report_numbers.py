@@ -83,7 +83,11 @@ def test_misfit_is_said(study: Study) -> None:
 
 def test_tables_have_a_row_for_every_cell(study: Study) -> None:
     lone = lone_runs(study.estimates, SECONDS)
-    settings_table, critical, time, infeasible, ended = tables(study.estimates, lone)
+    settings_table, critical, time, regret, verdict, infeasible, ended = tables(
+        study.estimates, lone
+    )
+    assert len(regret.rows) == 3 * 3
+    assert len(verdict.rows) == 3
     assert len(settings_table.rows) == len(ended.rows) == 17
     assert len(critical.rows) == 9
     assert len(time.rows) == 17

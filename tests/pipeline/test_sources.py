@@ -11,6 +11,8 @@ import pytest
 
 ESTIMATORS = [
     "estimates",
+    "finickiness.choice_noise",
+    "finickiness.window",
     "fixed_budget",
     "hyperbola",
     "hyperbola_fit",
@@ -19,9 +21,11 @@ ESTIMATORS = [
     "smooth_curve",
     "intervals",
     "observations",
+    "scaling_rules",
     "steps_to_goal",
     "trade_off",
     "tuning",
+    "verdict",
     "vertex",
 ]
 
