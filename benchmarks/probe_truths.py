@@ -26,7 +26,7 @@ from models.registry import network
 from models.task import CLASSIFICATION, Objective, Task
 from pipeline.probes.landscape import Landscape
 from pipeline.probes.noise_scale import gradient_noise
-from pipeline.probes.prober import PRODUCTS, TOLERANCE
+from pipeline.probes.prober import PRODUCTS, STARTS, TOLERANCE
 from pipeline.probes.sharpness import largest_eigenvalue
 
 __all__ = ["BATCHES", "PROBE_SETS", "Bias", "noise_scale_bias", "sharpness_errors"]
@@ -91,15 +91,13 @@ def noise_scale_bias(examples: int, draws: int, group: int = 1) -> tuple[Bias, B
     )
 
 
-def sharpness_errors(
-    steps: int, seeds: int, starts: int
-) -> Iterator[tuple[str, float, float, int]]:
+def sharpness_errors(steps: int, seeds: int, tries: int) -> Iterator[tuple[str, float, float, int]]:
     """Lanczos against a dense eigensolver, on networks trained for some steps of gradient descent.
 
     Args:
         steps: Of descent at learning rate 0.1, from a fresh start.
         seeds: Networks of each kind.
-        starts: Random vectors to start from, for each of them.
+        tries: Searches with fresh random vectors, for each of them.
 
     Yields:
         Kind, dense eigenvalue, the one found, products that it took.
@@ -122,9 +120,9 @@ def sharpness_errors(
             units = torch.eye(len(landscape.parameters), dtype=torch.float64)
             hessian = torch.stack([product(unit) for unit in units])
             dense = float(torch.linalg.eigvalsh(hessian)[-1])
-            for _ in range(starts):
-                start = torch.randn_like(landscape.parameters)
-                found = largest_eigenvalue(hessian.mv, start, TOLERANCE, PRODUCTS)
+            for _ in range(tries):
+                drawn = torch.randn(STARTS, len(hessian), dtype=torch.float64)
+                found = largest_eigenvalue(hessian.mv, drawn, TOLERANCE, PRODUCTS)
                 yield name, dense, found.value, found.products
 
 
@@ -149,10 +147,10 @@ def main() -> int:
                     f"{kind:15} n = {examples:5,}  {bias.name:9} true {bias.truth:9.5f}  "
                     f"found {bias.mean:9.5f} ({bias.error:.5f})  {bias.z:+.2f}"
                 )
-    print("largest eigenvalue against a dense eigensolver, worst of 5 seeds by 20 starts")
+    print("largest eigenvalue against a dense eigensolver, worst of 5 seeds by 20 tries")
     for steps in (0, 20, 100):
         worst: dict[str, tuple[float, int]] = {}
-        for name, dense, value, products in sharpness_errors(steps, seeds=5, starts=20):
+        for name, dense, value, products in sharpness_errors(steps, seeds=5, tries=20):
             off, most = worst.get(name, (0.0, 0))
             worst[name] = max(off, abs(value / dense - 1)), max(most, products)
         for name, (off, most) in worst.items():

@@ -28,7 +28,7 @@ class Eigenvalue(NamedTuple):
 
 
 def largest_eigenvalue(
-    product: Callable[[Tensor], Tensor], start: Tensor, tolerance: float, limit: int
+    product: Callable[[Tensor], Tensor], starts: Tensor, tolerance: float, limit: int
 ) -> Eigenvalue:
     """The algebraically largest eigenvalue of a symmetric matrix H, by Lanczos iteration.
 
@@ -37,15 +37,28 @@ def largest_eigenvalue(
     Source: Lanczos 1950; Golub & Van Loan 2013, "Matrix Computations", section 10.1, with the
     residual β_k·|s_k| of its theorem 10.1.2.
 
+    One start in a thousand is so nearly orthogonal to the eigenvector sought that the iteration
+    settles on the next eigenvalue below it; hence several starts.
+
     Args:
         product: From v [P] to Hv [P].
-        start: Vector [P] to start from, of any length; random, so that it misses no eigenvector.
+        starts: Random vectors [S, P], S at least 1; the largest value found from any is taken.
         tolerance: Stops when the residual is at most this share of the eigenvalue's magnitude.
-        limit: Most products with H, at least 1.
+        limit: Most products with H from one start, at least 1.
 
     Returns:
-        The eigenvalue; NaN where a product was not finite.
+        The eigenvalue, with the products of all starts; NaN where a product was not finite.
     """
+    found = [_from(product, start, tolerance, limit) for start in starts]
+    products = sum(one.products for one in found)
+    if any(math.isnan(one.value) for one in found):
+        return Eigenvalue(math.nan, math.nan, products)
+    return max(found, key=lambda one: one.value)._replace(products=products)
+
+
+def _from(
+    product: Callable[[Tensor], Tensor], start: Tensor, tolerance: float, limit: int
+) -> Eigenvalue:
     vector, before = start / start.square().sum().sqrt(), torch.zeros_like(start)
     value = residual = math.nan
     diagonal: list[float] = []

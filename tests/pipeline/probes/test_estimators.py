@@ -85,16 +85,16 @@ def test_lanczos_finds_the_largest_eigenvalue(seed: int, top: str) -> None:
         values = values - 5  # the largest is not the largest in magnitude
     basis, _ = torch.linalg.qr(torch.randn(200, 200, dtype=torch.float64, generator=generator))
     matrix = basis @ torch.diag(values) @ basis.T
-    start = torch.randn(200, dtype=torch.float64, generator=generator)
-    found = largest_eigenvalue(lambda v: matrix @ v, start, 1e-3, 200)
+    starts = torch.randn(2, 200, dtype=torch.float64, generator=generator)
+    found = largest_eigenvalue(lambda v: matrix @ v, starts, 1e-3, 200)
     assert found.value == pytest.approx(float(values.max()), rel=0.01)
     assert found.residual <= 1e-3 * abs(found.value)
-    assert found.products < 200 if top == "apart" else True
+    assert found.products < 100 if top == "apart" else True
 
 
 def test_lanczos_says_what_it_could_not_resolve() -> None:
     matrix = torch.diag(torch.linspace(0, 1, 500, dtype=torch.float64))
-    start = torch.ones(500, dtype=torch.float64)
+    start = torch.ones(1, 500, dtype=torch.float64)
     found = largest_eigenvalue(lambda v: matrix @ v, start, 1e-9, 5)
     assert found.products == 5
     assert found.residual > 1e-9 * found.value
@@ -117,7 +117,7 @@ def test_keskar_finds_the_corner_of_the_box() -> None:
 
 @pytest.mark.parametrize("steps", [0, 30])
 def test_sharpness_of_small_networks_is_that_of_a_dense_eigensolver(steps: int) -> None:
-    for name, dense, value, _ in sharpness_errors(steps, seeds=2, starts=5):
+    for name, dense, value, _ in sharpness_errors(steps, seeds=2, tries=5):
         assert value == pytest.approx(dense, rel=0.01), name
 
 

