@@ -11,6 +11,7 @@ from pipeline.fingerprint import race_fingerprint
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.race_tables import race_results
+from pipeline.study.goals import known_goals
 from pipeline.study.guard import locked, say
 from pipeline.study.mirrors import mirrored
 from pipeline.study.places import ledger_folder
@@ -41,9 +42,12 @@ def restore(settings: Settings, places: Places) -> None:
         places: Where its files are.
     """
     manifest = read_manifest(places.prepared)
+    settings = known_goals(settings, places)
     recorded: dict[Phase, list[RaceResult]] = {
         phase: _recorded(places.results / phase) for phase in _PHASES
     }
+    if (places.sweep / "pilot").exists():
+        recorded["sweep"] += _recorded(places.sweep / "pilot")
     for phase, results in recorded.items():
         _check_models(results, settings, places.results / phase)
         _warn_of_stale(results, manifest.digest, phase)
