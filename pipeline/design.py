@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from models.registry import stochastic
+from pipeline.batch_sizes import resolved_reference
 from pipeline.fingerprint import race_fingerprint
 from pipeline.points import design_points
-from pipeline.settings import MAX_REPLICATES, Rule, Settings
+from pipeline.settings import MAX_REPLICATES, PILOT_REPLICATES, Rule, Settings
 from pipeline.trial import Cell, Device, Hyperparameters, Kernel, Race, Recipe, Trial
 from pipeline.tuning import preferred
 
@@ -77,6 +78,32 @@ class Design:
             for plan in self.cells()
             if not plan.infeasible
             for replicate, tried in enumerate(points)
+        )
+
+    def pilot(self) -> tuple[Race, ...]:
+        """Races of the pilot that finds goals: every network at the reference batch size.
+
+        Where it can't train at that, at the next larger one. To the full budget, without a goal or
+        a race, with replicates of its own, numbered from 2000.
+        """
+        reference = resolved_reference(self.settings, self.train_examples)
+        feasible = [p.cell for p in self.cells() if not p.infeasible]
+        cells = [
+            next(cell for cell in feasible if cell.model == model and cell.batch_size >= reference)
+            for model in self.settings.models
+            if any(c.model == model and c.batch_size >= reference for c in feasible)
+        ]
+        replicates = range(2 * MAX_REPLICATES, 2 * MAX_REPLICATES + PILOT_REPLICATES)
+        return tuple(
+            self._race(
+                cell,
+                replicate,
+                design_points(self.settings, replicate),
+                self._recipe(cell, goal=None, race=None, evaluate_test=False),
+                "pilot",
+            )
+            for cell in cells
+            for replicate in replicates
         )
 
     def sweep_race(

@@ -237,4 +237,4 @@ def _part(table: pd.DataFrame, **values: object) -> pd.DataFrame:
 
 def _goals(settings: Settings) -> list[float]:
     """All levels, hardest last."""
-    return sorted(settings.sweep.goals.levels, reverse=True)
+    return sorted(settings.sweep.goals.numbers, reverse=True)

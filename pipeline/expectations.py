@@ -38,7 +38,7 @@ def example(keys: Keys) -> str:
 def remedy(keys: Keys, value: object) -> str:
     """What to write instead of the unfit plain ``value`` at ``keys``."""
     node = _node(keys)
-    choices = node.get("anyOf", [node])
+    choices = _choices(node)
     kinds = {choice.get("type") for choice in choices}
     if isinstance(value, str):
         close = difflib.get_close_matches(value, _words(choices), n=1)
@@ -70,7 +70,7 @@ def _node(keys: Keys) -> Schema:
     node = _schema()
     for key in keys:
         if isinstance(key, int):
-            node = node["items"]
+            node = next(choice["items"] for choice in _choices(node) if "items" in choice)
         elif key in node.get("properties", {}):
             node = node["properties"][key]
         else:
@@ -83,10 +83,14 @@ def _resolved(node: Schema) -> Schema:
     return _schema()["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
 
 
+def _choices(node: Schema) -> list[Schema]:
+    return node.get("anyOf") or node.get("oneOf") or [node]
+
+
 def _in_words(node: Schema) -> str:
     node = _resolved(node)
-    if "anyOf" in node:
-        return " or ".join(_in_words(choice) for choice in node["anyOf"])
+    if len(_choices(node)) > 1:
+        return " or ".join(_in_words(choice) for choice in _choices(node))
     if "const" in node:
         return str(node["const"])
     if "enum" in node:
@@ -121,8 +125,8 @@ def _words(choices: list[Schema]) -> list[str]:
 
 def _example(node: Schema) -> str:
     node = _resolved(node)
-    if "anyOf" in node:
-        return _example(node["anyOf"][-1])
+    if len(_choices(node)) > 1:
+        return _example(_choices(node)[-1])
     for given in ("examples", "enum"):
         if given in node:
             return str(node[given][0])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.expectations import allowed_keys, example, expected, remedy
+from pipeline.settings.branch import LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -91,7 +92,7 @@ def written(keys: Keys, tree: object) -> tuple[Keys, object]:
     Returns:
         The longest beginning of ``keys`` that leads somewhere, and the value there.
     """
-    node = tree
+    node, keys = tree, tuple(key for key in keys if key != LISTED)
     for depth, key in enumerate(keys):
         try:
             node = cast("Any", node)[key]

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 
 import typer
 
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
     from pipeline.manifest import Manifest
     from pipeline.settings import Settings
+    from pipeline.study.places import Places
     from pipeline.tune.question import Objective, Question
 
 Number = TypeVar("Number", int, float)
 
 __all__ = ["tune"]
+
+_ANY_GOAL: Final = 0.5  # where no objective asks for one
 
 
 def tune(
@@ -92,12 +95,15 @@ def tune(
     from pipeline.tune.method import Method, default_sampler
     from pipeline.tune.search import Limits
 
-    settings = _settings(load_settings(params), model, workers, storage)
-    places = Places("tune", prepared=prepared_folder(settings.data))
+    base = load_settings(params)
+    settings = _settings(base, model, workers, storage)
+    places, objectives = Places("tune", prepared=prepared_folder(base.data)), objective or ["loss"]
+    manifest = ensure_prepared(base.data)
+    settings = settings.with_goals(_levels(base, places, objectives, goal))
     question = _question(
         settings,
-        ensure_prepared(settings.data),
-        tuple(objective or ["loss"]),
+        manifest,
+        tuple(objectives),
         goal,
         (_box("--batch-sizes", batch_sizes, int), _box("--learning-rates", learning_rates, float)),
         replicates,
@@ -120,6 +126,20 @@ def tune(
     typer.echo(
         _json(found.document() | {"storage": redacted(where[0])}) if as_json else found.text()
     )
+
+
+def _levels(
+    settings: Settings, places: Places, objectives: list[str], goal: float | None
+) -> tuple[float, ...]:
+    """The goals; those that are auto are looked up in the ledger where one is needed."""
+    from pipeline.study.pilot import filed_goals
+    from pipeline.tune.question import TO_GOAL
+
+    if settings.sweep.goals.levels != "auto":
+        return settings.sweep.goals.levels
+    if goal is None and set(objectives) & TO_GOAL:
+        return filed_goals(settings, places).sweep.goals.numbers
+    return (_ANY_GOAL if goal is None else goal,)
 
 
 def _settings(

@@ -82,7 +82,7 @@ class Finickiness:
 
     def verdicts(self) -> Json:
         """Every pair of models compared, and the answer of the ladder."""
-        goals = sorted(self.settings.sweep.goals.levels, reverse=True)
+        goals = sorted(self.settings.sweep.goals.numbers, reverse=True)
         found = verdicts(
             self.regrets, self.settings.models, self.reference, goals, self._level, self._noise
         )
@@ -125,7 +125,7 @@ class Finickiness:
             for level in [self._level]
             for rule in self.settings.confirm.rules
             if rule != "tuned"
-            for goal in sorted(self.settings.sweep.goals.levels, reverse=True)
+            for goal in sorted(self.settings.sweep.goals.numbers, reverse=True)
             for rows in [table[(table["rule"] == rule) & (table["goal"] == goal)]]
         ]
 
@@ -195,7 +195,7 @@ def finickiness(
     """
     goals = settings.sweep.goals
     trials, curves = confirm
-    observed = observations(trials, curves, quantity=goals.quantity, goals=goals.levels)
+    observed = observations(trials, curves, quantity=goals.quantity, goals=goals.numbers)
     rules = assignments[["model", "batch_size", "replicate", "rule", *_KEY]]
     chosen = rules[rules["rule"] == "tuned"]
     keys = chosen[_KEY]

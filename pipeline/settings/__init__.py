@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.settings.branch import MAX_REPLICATES
+from pipeline.settings.branch import MAX_REPLICATES, PILOT_REPLICATES
 from pipeline.settings.confirm import AnalysisSettings, ConfirmSettings, ProbeSettings, Rule
 from pipeline.settings.data import DataSettings
 from pipeline.settings.sweep import (
@@ -26,6 +26,7 @@ from pipeline.settings.tree import Settings
 
 __all__ = [
     "MAX_REPLICATES",
+    "PILOT_REPLICATES",
     "AdamSettings",
     "AnalysisSettings",
     "Budget",

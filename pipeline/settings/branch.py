@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
     from pipeline.conflicts import Conflict
 
-__all__ = ["MAX_REPLICATES", "Branch", "Count", "Fraction", "Seed"]
+__all__ = ["LISTED", "MAX_REPLICATES", "PILOT_REPLICATES", "Branch", "Count", "Fraction", "Seed"]
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-MAX_REPLICATES = 1000  # confirm's fresh replicates are numbered from here
+MAX_REPLICATES = 1000  # confirm's fresh replicates are numbered from here, a pilot's from twice it
+PILOT_REPLICATES = 3  # their median forgives one that was lucky or unlucky
+LISTED = "listed"  # tag of a list that a word may replace; pydantic puts it into an error's place
 
 
 class Branch(BaseModel):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from pipeline.conflicts import Conflict, repeated
-from pipeline.settings.branch import MAX_REPLICATES, Branch, Count
+from pipeline.settings.branch import LISTED, MAX_REPLICATES, Branch, Count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +45,25 @@ class LearningRates(Branch):
         return math.log(self.high / self.low) / self.points
 
 
+def _written_as(levels: object) -> str:
+    return "auto" if isinstance(levels, str) else LISTED
+
+
+Levels = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, strict=False)]
+
+
 class Goals(Branch):
-    """Levels of validation error or loss to reach."""
+    """Levels of validation error or loss to reach; ``auto`` until a pilot has found them."""
 
     quantity: Literal["error", "loss"]
-    levels: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, strict=False)]
+    levels: Annotated[
+        Annotated[Levels, Tag(LISTED)] | Annotated[Literal["auto"], Tag("auto")],
+        Discriminator(_written_as),
+    ]
 
     def _conflicts(self) -> Iterator[Conflict]:
+        if self.levels == "auto":
+            return
         for index, level in enumerate(self.levels):
             if self.quantity == "error" and level >= 1:
                 yield Conflict(
@@ -61,9 +73,23 @@ class Goals(Branch):
         yield from repeated("levels", self.levels)
 
     @property
+    def numbers(self) -> tuple[float, ...]:
+        """The levels.
+
+        Raises:
+            ValueError: If they are auto, and the pilot's were not put in their place.
+        """
+        if self.levels == "auto":
+            raise ValueError(
+                "sweep.goals.levels is auto, and no pilot has found the goals yet; run the sweep "
+                "(dvc repro, batchscope study run), or write levels as numbers"
+            )
+        return self.levels
+
+    @property
     def hardest(self) -> float:
         """The lowest level, at which a trial of the sweep stops."""
-        return min(self.levels)
+        return min(self.numbers)
 
 
 class Budget(Branch):

@@ -33,6 +33,11 @@ class Settings(Branch):
     analysis: AnalysisSettings
     tracking: TrackingSettings
 
+    def with_goals(self, levels: tuple[float, ...]) -> Settings:
+        """The same with goals as numbers."""
+        goals = self.sweep.goals.model_copy(update={"levels": levels})
+        return self.model_copy(update={"sweep": self.sweep.model_copy(update={"goals": goals})})
+
     def _conflicts(self) -> Iterator[Conflict]:
         yield from repeated("models", self.models)
         sizes = self.sweep.batch_sizes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.settings_file import load_settings
 from pipeline.study.analyse import analyse
+from pipeline.study.goals import known_goals
 from pipeline.study.guard import stage
 from pipeline.study.places import PARAMS, Places
 
@@ -13,7 +14,8 @@ __all__ = ["main"]
 @stage
 def main() -> None:
     """Estimate everything that the report states."""
-    analyse(load_settings(PARAMS), Places())
+    places = Places()
+    analyse(known_goals(load_settings(PARAMS), places), places)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.settings_file import load_settings
+from pipeline.study.goals import known_goals
 from pipeline.study.guard import stage
 from pipeline.study.places import PARAMS, Places
 from pipeline.study.publish import publish
@@ -14,7 +15,8 @@ __all__ = ["main"]
 @stage
 def main() -> None:
     """Write the report of the study, and show it in MLflow."""
-    settings, places = load_settings(PARAMS), Places()
+    places = Places()
+    settings = known_goals(load_settings(PARAMS), places)
     report(settings, places)
     publish(settings, places)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pipeline.study.catalogue import Entry
     from pipeline.study.survey import Phase, Survey
     from pipeline.trial import Cell
 
-__all__ = ["cost"]
+__all__ = ["PHASES", "cost"]
+
+PHASES: Final = ("pilot", "sweep", "confirm")
 
 
 def cost(found: Entry, seen: Survey) -> dict[str, Any]:
@@ -29,41 +31,40 @@ def cost(found: Entry, seen: Survey) -> dict[str, Any]:
         what is ``left`` of each phase as trials, and ``max_steps`` of one trial.
     """
     rows = _rows(found, seen)
+    trials = [sum(row[phase] for phase in PHASES) for row in rows]
+    steps = [count * row["max_steps"] for count, row in zip(trials, rows, strict=True)]
     return {
         "state": seen.state,
-        "in_ledger": seen.sweep.done + seen.confirm.done,
+        "in_ledger": seen.pilot.done + seen.sweep.done + seen.confirm.done,
         "most": {
-            "trials": sum(row["sweep"] + row["confirm"] for row in rows),
-            "steps": sum((row["sweep"] + row["confirm"]) * row["max_steps"] for row in rows),
-            "examples": sum(
-                (row["sweep"] + row["confirm"]) * row["max_steps"] * row["batch_size"]
-                for row in rows
-            ),
+            "trials": sum(trials),
+            "steps": sum(steps),
+            "examples": sum(n * row["batch_size"] for n, row in zip(steps, rows, strict=True)),
         },
         "cells": rows,
     }
 
 
 def _rows(found: Entry, seen: Survey) -> list[dict[str, Any]]:
-    if seen.design is None:
-        return []
     sweep, confirm = found.settings.sweep, found.settings.confirm
-    grid = {race.cell: race.recipe for race in seen.design.grid()}
     later = 0
     if not seen.sweep.complete:
         later = sweep.expansion + (sweep.search.limit if sweep.search.rounds else 0)
+    if not seen.goals_known:  # the grid is planned once the pilot has been trained
+        later += sweep.learning_rates.points
     return [
         {
             "model": cell.model,
             "batch_size": cell.batch_size,
             "kernel": recipe.kernel,
             "max_steps": recipe.max_steps,
+            "pilot": _left(seen.pilot, cell),
             "sweep": _left(seen.sweep, cell) + later * sweep.replicates,
             "confirm": _left(seen.confirm, cell)
             if seen.sweep.complete
             else len(confirm.rules) * confirm.replicates,
         }
-        for cell, recipe in grid.items()
+        for cell, recipe in seen.recipes.items()
     ]
 
 

@@ -50,4 +50,6 @@ def delete(found: Entry, races: set[str], warn: Callable[[str], None]) -> None:
 
 def _planned(found: Entry, warn: Callable[[str], None]) -> set[str]:
     seen = survey(found, warn)
-    return {race.fingerprint for phase in (seen.sweep, seen.confirm) for race in phase.races}
+    return {
+        race.fingerprint for phase in (seen.pilot, seen.sweep, seen.confirm) for race in phase.races
+    }

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.images import load_prepared
 from pipeline.machine import device_of, workers_of
 from pipeline.stopping import evaluation_steps
+from pipeline.study.cost import PHASES
 from pipeline.trial import Cell
 
 if TYPE_CHECKING:
     from pipeline.images import Prepared
     from pipeline.study.catalogue import Entry
     from pipeline.study.survey import Survey
-    from pipeline.trial import Recipe
 
 __all__ = ["duration"]
 
@@ -43,7 +43,7 @@ def duration(found: Entry, seen: Survey, left: dict[str, Any]) -> dict[str, Any]
     stopping = _stopping(seen)
     most, likely = 0.0, 0.0
     for row in left["cells"]:
-        if not row["sweep"] + row["confirm"]:
+        if not sum(row[phase] for phase in PHASES):
             continue
         sweep, confirm = _seconds(found, seen, prepared, row)
         most += sweep + confirm
@@ -58,16 +58,16 @@ def duration(found: Entry, seen: Survey, left: dict[str, Any]) -> dict[str, Any]
 def _seconds(
     found: Entry, seen: Survey, prepared: Prepared, row: dict[str, Any]
 ) -> tuple[float, float]:
-    """Core-seconds of a cell's sweep and confirmation, to the end of every budget."""
+    """Core-seconds of a cell's sweep, and of its pilot and confirmation, to every budget's end."""
     from pipeline.calibration import Conditions, seconds_per_evaluation, seconds_per_step
 
     training = found.settings.training
     conditions = Conditions(training, device_of(training))
     cell = Cell(row["model"], row["batch_size"])
-    recipe = _recipe(seen, cell)
+    recipe = seen.recipes[cell]
     evaluations = len(evaluation_steps(recipe))
     found_seconds: list[float] = []
-    for trials in (row["sweep"], row["confirm"]):
+    for trials in (row["sweep"], row["pilot"] + row["confirm"]):
         members = min(trials, training.cohort_width) if recipe.kernel == "stacked" else 1
         if not trials:
             found_seconds.append(0.0)
@@ -82,11 +82,6 @@ def _seconds(
         cohort = recipe.max_steps * step + evaluations * evaluation
         found_seconds.append(trials / members * cohort)
     return found_seconds[0], found_seconds[1]
-
-
-def _recipe(seen: Survey, cell: Cell) -> Recipe:
-    assert seen.design is not None
-    return next(race.recipe for race in seen.design.grid() if race.cell == cell)
 
 
 def _stopping(seen: Survey) -> dict[str, float]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.study.catalogue import Entry
+    from pipeline.study.survey import Phase, Survey
 
 __all__ = ["Format", "export"]
 
@@ -31,7 +32,8 @@ def export(
         warn: Told about files of the ledger that can't be read.
 
     Returns:
-        The files: trials, curves and cells of the sweep and, where there are any, of confirm.
+        The files: trials, curves and cells of the sweep and, where there are any, of confirm and
+        of the pilot that found goals.
 
     Raises:
         ValueError: If the folder is there already, or nothing has been trained.
@@ -39,10 +41,10 @@ def export(
     if folder.exists():
         raise ValueError(f"--output is {folder}, which is there already; name a new folder")
     seen = survey(found, warn)
-    if not seen.sweep.results or seen.design is None:
+    if seen.design is None or not any(phase.results for _, phase in _phases(seen)):
         raise ValueError(f"nothing of the study {found.name} is trained yet; run it first")
     with folder_aside(folder) as aside:
-        for name, phase in (("sweep", seen.sweep), ("confirm", seen.confirm)):
+        for name, phase in _phases(seen):
             if not phase.results:
                 continue
             tables = {
@@ -57,3 +59,7 @@ def export(
                 else:
                     table.to_parquet(path, index=False)
     return tuple(sorted(folder.iterdir()))
+
+
+def _phases(seen: Survey) -> tuple[tuple[str, Phase], ...]:
+    return ("pilot", seen.pilot), ("sweep", seen.sweep), ("confirm", seen.confirm)

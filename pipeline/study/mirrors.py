@@ -64,7 +64,8 @@ def _mirrors(
     mirrors: list[Mirror] = []
     if settings.tracking.mlflow:
         mirrors.append(_runs(settings, places, manifest, phase))
-    if settings.tracking.optuna and phase != "tune":  # which has studies of its own
+    goals = settings.sweep.goals.levels != "auto"  # a pilot has none, so no value either
+    if settings.tracking.optuna and phase != "tune" and goals:  # a tune has studies of its own
         mirrors.append(_studies(settings, manifest, phase))
     return tuple(mirrors)
 

@@ -12,6 +12,7 @@ from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.probe_tables import with_probes, write_probes
 from pipeline.race_tables import race_results
+from pipeline.study.goals import known_goals
 from pipeline.study.guard import locked, say
 from pipeline.study.mirrors import mirrored
 from pipeline.study.places import ledger_folder
@@ -42,9 +43,12 @@ def restore(settings: Settings, places: Places) -> None:
         places: Where its files are.
     """
     manifest = read_manifest(places.prepared)
+    settings = known_goals(settings, places)
     recorded: dict[Phase, list[RaceResult]] = {
         phase: _recorded(places.results / phase) for phase in _PHASES
     }
+    if (places.sweep / "pilot").exists():
+        recorded["sweep"] += _recorded(places.sweep / "pilot")
     for phase, results in recorded.items():
         _check_models(results, settings, places.results / phase)
         _warn_of_stale(results, manifest.digest, phase)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.study.analyse import analyse
 from pipeline.study.confirm import confirm
+from pipeline.study.pilot import pilot
 from pipeline.study.preparation import ensure_prepared
 from pipeline.study.publish import publish
 from pipeline.study.report import report
@@ -25,10 +26,12 @@ def run(found: Entry) -> None:
         found: The study; its files appear whole or not at all, and a run that was stopped goes on
             where it was.
     """
-    settings, places = found.settings, found.places
-    ensure_prepared(settings.data)
+    places = found.places
+    ensure_prepared(found.settings.data)
+    goals = pilot(found.settings, places)
+    settings = goals.settings
     with session("sweep", settings, places) as opened:
-        sweep(opened)
+        sweep(opened, goals)
     with session("confirm", settings, places) as opened:
         confirm(opened)
     analyse(settings, places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -86,18 +87,25 @@ def session(
 
 
 def write_tables(
-    folder: Path, tables: dict[str, pd.DataFrame], files: Mapping[str, Path] | None = None
+    folder: Path,
+    tables: dict[str, pd.DataFrame],
+    files: Mapping[str, Path] | None = None,
+    documents: Mapping[str, object] | None = None,
 ) -> None:
-    """Write tables as Parquet, and copies of files beside them, all or none.
+    """Write tables as Parquet, copies of files and JSON documents beside them, all or none.
 
     Args:
         folder: Replaced.
         tables: By file name without suffix.
         files: What to copy, by path in the folder.
+        documents: Plain values, by path in the folder.
     """
     with folder_aside(folder) as aside:
         for name, table in tables.items():
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
             table.to_parquet(aside / f"{name}.parquet", index=False)
+        for name, document in (documents or {}).items():
+            (aside / name).write_text(json.dumps(document, indent=1) + "\n")
         for name, path in (files or {}).items():
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, aside / name)

@@ -26,7 +26,8 @@ def summary(found: Entry, warn: Callable[[str], None]) -> dict[str, Any]:
 
     Returns:
         ``study``, ``state``, ``process`` that trains it or None, ``data``, ``models``,
-        ``batch_sizes``, ``sweep`` and ``confirm`` (``planned`` and ``done`` trials, ``complete``,
+        ``batch_sizes``, ``goals``, empty while a pilot is to find them, ``pilot``, ``sweep`` and
+        ``confirm`` (``planned`` and ``done`` trials, ``complete``,
         ``ended``: how many ended how), ``tuned`` (a row a cell that has trials: ``model``,
         ``batch_size``, ``learning_rate``, ``low``, ``high``, ``edge``, ``method``; provisional
         until the sweep is complete) and ``report``, None where it is not there yet.
@@ -40,11 +41,18 @@ def summary(found: Entry, warn: Callable[[str], None]) -> dict[str, Any]:
         "data": found.settings.data.dataset,
         "models": list(found.settings.models),
         "batch_sizes": list(found.settings.sweep.batch_sizes),
+        "goals": _goals(found.settings if seen.design is None else seen.design.settings),
+        "pilot": _phase(seen.pilot),
         "sweep": _phase(seen.sweep),
         "confirm": _phase(seen.confirm),
-        "tuned": _tuned(found.settings, seen.sweep),
+        "tuned": [] if seen.design is None else _tuned(seen.design.settings, seen.sweep),
         "report": str(page) if page.exists() else None,
     }
+
+
+def _goals(settings: Settings) -> list[float]:
+    levels = settings.sweep.goals.levels
+    return [] if levels == "auto" else list(levels)
 
 
 def _phase(phase: Phase) -> dict[str, Any]:

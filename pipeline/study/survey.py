@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.batch_sizes import resolved_reference
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
+from pipeline.pilot_goals import NoGoalsError
 from pipeline.study.confirm import to_keep, tuned_cells
 from pipeline.study.guard import holder
+from pipeline.study.pilot import piloted
 from pipeline.study.places import ledger_folder
 from pipeline.study.session import design_of
 from pipeline.study.sweep import searched
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.design import Design
     from pipeline.outcome import RaceResult
     from pipeline.study.catalogue import Entry
-    from pipeline.trial import Race
+    from pipeline.trial import Cell, Race, Recipe
 
 __all__ = ["Phase", "State", "Survey", "survey"]
 
@@ -75,9 +77,11 @@ class Survey:
             there; ``trained``: only analysis is missing; ``interrupted``: some trials are missing;
             ``not started``: all are; ``not prepared``: its data are not there yet.
         process: That trains it, or None.
-        sweep: The sweep.
+        sweep: The sweep, empty while goals that are auto are not found.
         confirm: The confirmation, empty while the sweep is incomplete.
-        design: Makes the study's races; None while its data are not prepared.
+        design: Makes the study's races, its goals as numbers once they are known; None while its
+            data are not prepared.
+        pilot: Finds goals that are auto; nothing else has one.
     """
 
     state: State
@@ -85,6 +89,21 @@ class Survey:
     sweep: Phase
     confirm: Phase
     design: Design | None = None
+    pilot: Phase = field(default_factory=Phase)
+
+    @property
+    def goals_known(self) -> bool:
+        """Whether the goals are numbers already, given or found by the pilot."""
+        return self.design is not None and self.design.settings.sweep.goals.levels != "auto"
+
+    @property
+    def recipes(self) -> dict[Cell, Recipe]:
+        """Of every feasible cell of the sweep; where no goal is known yet, of any goal."""
+        if self.design is None:
+            return {}
+        settings = self.design.settings
+        known = settings if self.goals_known else settings.with_goals((0.5,))
+        return {race.cell: race.recipe for race in replace(self.design, settings=known).grid()}
 
 
 class _Incomplete(Exception):  # noqa: N818 (it tells of a state, not of an error)
@@ -140,23 +159,26 @@ def survey(found: Entry, warn: Callable[[str], None]) -> Survey:
         return Survey("not prepared", process, Phase(), Phase())
     manifest = read_manifest(found.places.prepared)
     design = design_of(found.settings, manifest)
-    ledger, sweep, confirm = Ledger(ledger_folder(), warn), Phase(), Phase()
+    ledger = Ledger(ledger_folder(), warn)
+    pilot, sweep, confirm = Phase(), Phase(), Phase()
     try:
+        goals = piloted(design, manifest.validation_examples, _Reading(ledger, pilot).run)
+        pilot.complete, design = True, replace(design, settings=goals.settings)
         results = searched(design, _Reading(ledger, sweep).run)
         sweep.complete = True
-        tuned = tuned_cells(found.settings, trials_table(results), curves_table(results))
+        tuned = tuned_cells(design.settings, trials_table(results), curves_table(results))
         reference = resolved_reference(found.settings, manifest.train_examples)
         assignments = design.confirm(tuned, reference)
         races = [assignment.race for assignment in assignments]
         _Reading(ledger, confirm).run(races, to_keep(assignments))
         confirm.complete = True
-    except _Incomplete:
+    except (_Incomplete, NoGoalsError):  # running the study says which
         pass
-    state = "running" if process else _state(found, sweep, confirm)
-    return Survey(state, process, sweep, confirm, design)
+    state = "running" if process else _state(found, pilot, sweep, confirm)
+    return Survey(state, process, sweep, confirm, design, pilot)
 
 
-def _state(found: Entry, sweep: Phase, confirm: Phase) -> State:
+def _state(found: Entry, pilot: Phase, sweep: Phase, confirm: Phase) -> State:
     if confirm.complete:
         return "finished" if (found.places.report / "index.html").exists() else "trained"
-    return "interrupted" if sweep.done or confirm.done else "not started"
+    return "interrupted" if pilot.done or sweep.done or confirm.done else "not started"

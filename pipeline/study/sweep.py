@@ -9,31 +9,43 @@ from pipeline.race_tables import races_table
 from pipeline.studies.pinned import pinned
 from pipeline.studies.proposals import propose
 from pipeline.studies.samplers import require
+from pipeline.study.goals import GOALS
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import cells_table, curves_table, trials_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pandas as pd
+
     from pipeline.design import Design
     from pipeline.outcome import RaceResult
+    from pipeline.study.pilot import Pilot
     from pipeline.trial import Race
 
 __all__ = ["searched", "sweep"]
 
 
-def sweep(opened: Session) -> None:
-    """Train the design, its expansion and the search rounds, and write the sweep's tables."""
+def sweep(opened: Session, found: Pilot) -> None:
+    """Train the design, its expansion and the search rounds, and write the sweep's tables.
+
+    Args:
+        opened: The session, of settings whose goals are numbers.
+        found: What the pilot found; its tables go into a folder of their own.
+    """
     results = searched(opened.design, opened.runner.run)
-    write_tables(
-        opened.places.sweep,
-        {
-            "trials": trials_table(results),
-            "curves": curves_table(results),
-            "cells": cells_table(opened.design.cells(), results),
-            "races": races_table(results),
-        },
-    )
+    tables = _tables(results) | {"cells": cells_table(opened.design.cells(), results)}
+    if found.results:
+        tables |= {f"pilot/{name}": table for name, table in _tables(found.results).items()}
+    write_tables(opened.places.sweep, tables, documents={GOALS: found.document})
+
+
+def _tables(results: Sequence[RaceResult]) -> dict[str, pd.DataFrame]:
+    return {
+        "trials": trials_table(results),
+        "curves": curves_table(results),
+        "races": races_table(results),
+    }
 
 
 def searched(design: Design, run: Callable[[Sequence[Race]], list[RaceResult]]) -> list[RaceResult]:

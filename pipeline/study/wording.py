@@ -70,9 +70,11 @@ def summary_lines(one: dict[str, Any]) -> list[str]:
     """How far a study is, how its trials ended, and its tuned learning rates."""
     words = _NEXT | (_DVC_NEXT if one["study"] == "dvc" else {})
     lines = [f"study {one['study']}: {one['state']}, {words[one['state']].format(**one)}"]
-    for phase in ("sweep", "confirm"):
+    for phase in ("pilot", "sweep", "confirm") if one["pilot"]["planned"] else ("sweep", "confirm"):
         ended = ", ".join(f"{count:,} {how}" for how, count in one[phase]["ended"].items())
         lines.append(f"{phase}: {_progress(one[phase])} trials{ended and f': {ended}'}")
+    if one["pilot"]["complete"] and one["pilot"]["planned"]:
+        lines.append(f"goals, from the pilot: {', '.join(f'{goal:g}' for goal in one['goals'])}")
     if one["tuned"]:
         lines += ["", f"tuned learning rates{'' if one['sweep']['complete'] else ', so far'}:"]
         lines += table(
@@ -100,20 +102,23 @@ def cost_lines(one: dict[str, Any]) -> list[str]:
     ]
     if seconds := one.get("seconds"):
         lines.append(_duration(seconds))
+    piloted = any(row["pilot"] for row in one["cells"])
+    columns = [key for key in _COLUMNS if piloted or key != "pilot"]
     if most["trials"]:
         lines += ["goals and races stop most trials of the sweep earlier", ""]
         lines += table(
-            ["model", "batch size", "kernel", "steps a trial", "sweep", "confirm"],
+            [_HEADS.get(key, key) for key in columns],
             [
-                [row[key] for key in _COLUMNS]
+                [row[key] for key in columns]
                 for row in one["cells"]
-                if row["sweep"] + row["confirm"]
+                if row["pilot"] + row["sweep"] + row["confirm"]
             ],
         )
     return lines
 
 
-_COLUMNS = ("model", "batch_size", "kernel", "max_steps", "sweep", "confirm")
+_COLUMNS = ("model", "batch_size", "kernel", "max_steps", "pilot", "sweep", "confirm")
+_HEADS = {"batch_size": "batch size", "max_steps": "steps a trial"}
 
 
 def _duration(seconds: dict[str, Any]) -> str:

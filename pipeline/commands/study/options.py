@@ -45,8 +45,8 @@ LearningRates = Annotated[str | None, typer.Option(metavar="LOW..HIGH", help="Th
 Points = Annotated[int | None, typer.Option(help="Learning rates per cell and replicate.")]
 Replicates = Annotated[int | None, typer.Option(help="Repetitions of the sweep.")]
 Goals = Annotated[
-    list[float] | None,
-    typer.Option("--goal", help="Level to reach; give it again for more.", show_default=False),
+    list[str] | None,
+    typer.Option("--goal", help="Level, again for more; or auto.", show_default=False),
 ]
 Design = Annotated[str | None, typer.Option(metavar="grid|sobol|random", help="The first points.")]
 Search = Annotated[
@@ -140,7 +140,9 @@ def box(option: str, text: str | None) -> tuple[str | None, str | None]:
 
 
 def listed(values: Sequence[object] | str | None) -> str | None:
-    """A YAML list of values, or of what commas separate; None where nothing was given."""
+    """A YAML list of values, or of what commas separate, or auto; None where nothing was given."""
     if not values:
         return None
+    if list(values) == ["auto"]:
+        return "auto"
     return f"[{values if isinstance(values, str) else ', '.join(map(str, values))}]"
