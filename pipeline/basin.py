@@ -17,7 +17,7 @@ __all__ = ["basin"]
 
 _PLACES: Final = 121  # candidates of the minimum
 _STEEPNESS: Final = np.geomspace(0.3, 60, 24)  # of the rise above the minimum, per e-fold
-_CURVATURE: Final = np.geomspace(0.1, 20, 80)  # of a parabola, octaves per squared e-fold
+_CURVATURE: Final = np.geomspace(0.1, 20, 240)  # of a parabola, octaves per squared e-fold
 
 
 @dataclass(frozen=True)

@@ -83,13 +83,13 @@ def exact_runs(batch_size: int, rates: np.ndarray, steps: int, runs: int) -> np.
 
 def test_simulated_runs_have_the_law_of_the_data_sets_own_noise() -> None:
     """Mean log steps of 400 runs each way agree within 4 standard errors, at two rates at once."""
-    rates, evaluated = np.array([0.08, 0.3]), list(range(0, 1201, 4))
+    rates, evaluated = np.array([0.15, 0.3]), list(range(0, 1601, 4))
     losses = exact_runs(16, rates, evaluated[-1], 400)
     first = np.argmax(losses[evaluated] <= GOAL, axis=0) * 4.0
     found = first_passages(PROBLEM, GOAL, 16, rates, evaluated, 400, seed=1)
-    assert not np.isnan(found[:, 1]).all()
     for k in range(2):
         both = first[:, k] > 0, ~np.isnan(found[:, k])
+        assert all(part.mean() > 0.95 for part in both)
         left, right = np.log(first[both[0], k] - 2), np.log(found[both[1], k])
         error = np.hypot(left.std() / np.sqrt(len(left)), right.std() / np.sqrt(len(right)))
         assert abs(left.mean() - right.mean()) < 4 * error
