@@ -137,8 +137,9 @@ def _jackknifed(
     places: NDArray[np.float64], squares: NDArray[np.float64], value: float, confidence: float
 ) -> tuple[float, float]:
     count = len(squares)
-    whole = squares.sum(axis=0)
-    left_out = np.array([_lowest(places, (whole - own).min(axis=1)) for own in squares])
+    # Summed anew each time: taking one away would cancel digits where its squares are huge.
+    others = (np.delete(squares, index, axis=0).sum(axis=0) for index in range(count))
+    left_out = np.array([_lowest(places, one.min(axis=1)) for one in others])
     error = float(np.sqrt((count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)))
     reach = t_quantile(confidence, count - 1) * error
     return value - reach, value + reach
