@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.basin import basin
 from pipeline.best_setting import best_setting
 from pipeline.intervals import Interval, mean_interval
 from pipeline.observations import observations
-from pipeline.vertex import vertex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class _Cell:
         rate: Natural log of the learning rate.
         cost: log2 of steps to goal; where none reached it, the last validation loss. NaN where the
             trial says nothing of it: censored or diverged.
+        exceeded: log2 of the steps that the trial did not reach the goal in, or reached it in.
         replicate: Index of the replicate.
         diverged: Whether the trial diverged short of the goal.
         reached: Whether ``cost`` is of steps.
@@ -43,6 +44,7 @@ class _Cell:
 
     rate: NDArray[np.float64]
     cost: NDArray[np.float64]
+    exceeded: NDArray[np.float64]
     replicate: NDArray[np.int64]
     diverged: NDArray[np.bool_]
     reached: bool
@@ -60,7 +62,7 @@ class _Tuned:
 
     rate: Interval
     edge: Literal["", "low", "high"]
-    method: Literal["quadratic", "best", "none"]
+    method: Literal["fitted", "best", "none"]
     others: NDArray[np.float64]
 
 
@@ -75,11 +77,9 @@ def tuned_learning_rates(
 ) -> pd.DataFrame:
     """Learning rate of fewest steps to ``goal`` per cell, from all replicates, grid and search.
 
-    ``quadratic``: log2 steps = a_replicate + b·log η + c·(log η)², through the points within a
-    factor 4 of their replicate's best; the vertex with Fieller's interval. Both are kept among the
-    learning rates of those points, and the value at or under the largest one that lies below every
-    rate that diverged. An unbounded interval becomes the whole window: the optimum is in it,
-    unresolved. ``best``, where that parabola has too few points or does not open upwards:
+    ``fitted``: the minimum of a curve through the points within a factor 4 of their replicate's
+    best, with its interval (`basin`); the value is kept at or under the largest of those points
+    that lies below every rate that diverged. ``best``, where these points are too few:
     geometric mean of every replicate's best, with the Student interval over replicates, made to
     hold the next rates tried on either side and clipped to the box. It also serves where no trial
     reached the goal; best is then the lowest validation loss at the end of the budget. ``none``:
@@ -87,9 +87,8 @@ def tuned_learning_rates(
 
     Where momentum or weight decay were searched too, the tuned setting is that of the trial of
     fewest steps, ``best``, and the interval of its learning rate is profiled over them
-    (`best_setting`). Source: SCIENCE.md, estimand 5; Shallue et al. 2018 (arXiv
-    1811.03600), section 4.1, tune per batch size, and check the optimum against the edge of the
-    space.
+    (`best_setting`). Source: SCIENCE.md, estimand 5; Shallue et al. 2018 (arXiv 1811.03600),
+    section 4.1, tune per batch size, and check the optimum against the edge of the space.
 
     Args:
         trials: Table of the sweep's trials.
@@ -154,6 +153,7 @@ def _cell(seen: pd.DataFrame) -> _Cell:
     return _Cell(
         np.log(seen["learning_rate"].to_numpy(dtype=np.float64)),
         cost,
+        np.log2(np.maximum(steps, 1)),
         seen["replicate"].to_numpy(dtype=np.int64),
         kind == "infinite",
         reached,
@@ -169,8 +169,8 @@ def _tune(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
     box = np.array([np.min([box[0], *cell.rate]), np.max([box[1], *cell.rate])])
     if cell.joint:
         return _jointly(cell, box, confidence)
-    rate = _quadratic(cell, confidence) if cell.reached else None
-    method = "quadratic" if rate else "best"
+    rate = _fitted(cell, confidence) if cell.reached else None
+    method = "fitted" if rate else "best"
     rate = rate or _best(cell, box, confidence)
     assert rate.value is not None
     return _Tuned(rate, _edge(cell, rate.value), method, cell.others[0])
@@ -184,19 +184,22 @@ def _jointly(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned
     return _Tuned(rate, _edge(cell, rate.value), "best", cell.others[usable[trial]])
 
 
-def _quadratic(cell: _Cell, confidence: float) -> Interval | None:
-    usable = np.isfinite(cell.cost)
-    rate, cost, replicate = cell.rate[usable], cell.cost[usable], cell.replicate[usable]
-    near = cost <= _lowest(cost, replicate) + _WINDOW
-    rate, cost, replicate = rate[near], cost[near], replicate[near]
-    found = vertex(rate, cost, replicate, confidence)
-    if found is None or found.value is None:
+def _fitted(cell: _Cell, confidence: float) -> Interval | None:
+    reached = np.isin(cell.replicate, cell.replicate[np.isfinite(cell.cost)])
+    rate, replicate = cell.rate[reached], cell.replicate[reached]
+    # A curve through the survivors says nothing of where trials break: the ceiling does.
+    cost = cell.cost[reached]
+    exceeded = np.where(cell.diverged, -np.inf, cell.exceeded)[reached]
+    usable = np.isfinite(cost)
+    limit = _lowest(np.where(usable, cost, np.inf), replicate) + _WINDOW
+    near = usable & (cost <= limit)
+    found = basin(
+        rate, np.where(near, cost, np.minimum(exceeded, limit)), replicate, near, confidence
+    )
+    if found is None or found.value is None or found.low is None or found.high is None:
         return None
-    first, last = float(rate.min()), float(rate.max())
-    low = first if found.low is None else min(max(found.low, first), last)
-    high = last if found.high is None else max(min(found.high, last), first)
-    value = min(max(found.value, first), _ceiling(cell, rate))
-    return Interval(value, min(low, value), max(high, value))
+    value = min(found.value, _ceiling(cell, rate[near]))
+    return Interval(value, min(found.low, value), found.high)
 
 
 def _best(cell: _Cell, box: NDArray[np.float64], confidence: float) -> Interval:

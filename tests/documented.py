@@ -35,6 +35,9 @@ UNEXECUTED = {
     r"dvc (exp run|exp show|queue|metrics|plots|remote|push|pull)\b.*": (
         "change the workspace or need another place; tests/study/test_experiments.py runs them"
     ),
+    r"batchscope selftest( --quick)?( --json)?|python -m benchmarks\.selftest_coverage\b.*": (
+        "minutes; tests/study/test_selftest.py runs it"
+    ),
     r"batchscope tune\b.*": "trains; tests/study/test_tune.py does that",
     r"batchscope study (run|export|delete)\b.*": (
         "trains or writes; tests/study/test_study_command.py does all of it"

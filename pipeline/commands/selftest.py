@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,7 +39,7 @@ def selftest(
     else:
         typer.echo("\n".join(_lines(found)))
     if found.faults():
-        raise typer.Exit(ExitStatus.PROBLEM)
+        sys.exit(ExitStatus.PROBLEM)
 
 
 def _lines(found: Comparison) -> list[str]:

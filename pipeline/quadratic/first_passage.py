@@ -91,8 +91,8 @@ def tuned_by_runs(
 ) -> Tuned:
     """The learning rate that minimises E[log steps to goal] of single runs.
 
-    Runs short of the goal at the last evaluation count that step. The minimum is that of a quartic in
-    log η through the rates whose steps are within 2 % of the fewest.
+    Runs short of the goal at the last evaluation count that step. The minimum is that of a quartic
+    in log η through the rates whose steps are within 2 % of the fewest.
 
     Args:
         problem: The quadratic.

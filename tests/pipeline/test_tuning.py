@@ -71,7 +71,7 @@ def truths(study: SyntheticStudy, found: pd.DataFrame) -> np.ndarray:
 def test_without_noise_the_planted_learning_rates_are_found() -> None:
     study = synthetic_study(noise=0.0)
     found = tuned(study.sweep_trials, study.sweep_curves)
-    assert found["method"].eq("quadratic").all()
+    assert found["method"].eq("fitted").all()
     assert found["edge"].eq("").all()
     np.testing.assert_allclose(found["learning_rate"], truths(study, found), rtol=0.03)
 
@@ -127,7 +127,9 @@ def test_confidence_moves_limits_and_never_the_value(study: SyntheticStudy) -> N
     )
     unmoved = ["model", "batch_size", "learning_rate", "edge", "method"]
     pd.testing.assert_frame_equal(narrow[unmoved], wide[unmoved], check_exact=True)
-    assert (narrow["high"] / narrow["low"] < wide["high"] / wide["low"]).all()
+    widths = [np.log(found["high"] / found["low"]) for found in (narrow, wide)]
+    assert (widths[0] <= widths[1]).all()  # equal where the next rates tried are the limits
+    assert widths[0].mean() < widths[1].mean() / 2
 
 
 def test_search_trials_count_as_well() -> None:
@@ -135,20 +137,20 @@ def test_search_trials_count_as_well() -> None:
     few = trials.iloc[[0, 2, 4]]
     assert only(tuned(few, curves))["method"] == "best"
     trials.loc[[1, 3], "origin"] = "search-1"
-    assert only(tuned(trials, curves))["method"] == "quadratic"
+    assert only(tuned(trials, curves))["method"] == "fitted"
 
 
 def test_replicates_of_different_speed_share_one_parabola() -> None:
     slow = [(rate, ended, 3 * steps) for rate, ended, steps in parabola(0.2, 1.4)]
     found = only(tuned(*tables(parabola(0.2), slow)))
-    assert found["learning_rate"] == pytest.approx(0.2, rel=1e-5)
-    assert found["high"] / found["low"] < 1.001
+    assert found["learning_rate"] == pytest.approx(0.2, rel=1e-3)
+    assert found["high"] / found["low"] < 1.45  # the next rates tried, and no more
 
 
 def test_points_beyond_a_factor_four_do_not_bend_the_parabola() -> None:
     far = [(0.2 * 2.0**k, "reached", 10**8) for k in (-6, -5, -4, 5)]
     found = only(tuned(*tables(parabola(0.2) + far)))
-    assert found["learning_rate"] == pytest.approx(0.2, rel=1e-5)
+    assert found["learning_rate"] == pytest.approx(0.2, rel=1e-3)
 
 
 def test_the_value_stays_below_every_rate_that_diverged() -> None:
@@ -157,7 +159,7 @@ def test_the_value_stays_below_every_rate_that_diverged() -> None:
     slope = [(rate, "reached", round(100 / rate * (1 + (rate / 0.1) ** 2 / 4))) for rate in rates]
     cliff = [(0.1 * 2 ** (k / 2), "diverged", 3) for k in range(1, 6)]
     found = only(tuned(*tables(slope + cliff)))
-    assert found["method"] == "quadratic"
+    assert found["method"] == "fitted"
     assert 0.05 <= found["learning_rate"] < 0.1001
     assert found["edge"] == ""
     early = [(0.09, "diverged", 3)]
@@ -169,8 +171,9 @@ def test_an_unresolved_curvature_answers_with_the_window() -> None:
     rates = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32]
     rows = [(rate, "reached", count) for rate, count in zip(rates, steps, strict=True)]
     found = only(tuned(*tables(rows)))
-    assert found["method"] == "quadratic"
-    assert (found["low"], found["high"]) == pytest.approx((0.01, 0.32))
+    assert found["method"] == "fitted"
+    assert found["low"] < 0.02
+    assert found["high"] == pytest.approx(0.32)
 
 
 def test_too_few_points_give_the_geometric_mean_of_the_best() -> None:
@@ -216,8 +219,8 @@ def test_an_optimum_at_the_end_of_what_was_tried_is_flagged(edge: str, factor: f
     assert only(tuned(*tables(rows)))["edge"] == edge
     beyond = (0.1 * factor**6, "outraced", 10**5)
     assert only(tuned(*tables([*rows, beyond])))["edge"] == ""
-    # One replicate that ends there is enough.
-    assert only(tuned(*tables([*rows, beyond], rows)))["edge"] == edge
+    # One replicate that ends short of it is enough.
+    assert only(tuned(*tables([*rows, beyond], rows[:4])))["edge"] == edge
 
 
 def test_a_failed_trial_brackets_nothing() -> None:
