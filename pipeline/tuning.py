@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.best_setting import best_setting
+from pipeline.cliff import cliff
 from pipeline.intervals import Interval, mean_interval
 from pipeline.observations import observations
 from pipeline.vertex import vertex
@@ -77,13 +78,13 @@ def tuned_learning_rates(
 
     ``quadratic``: log2 steps = a_replicate + b·log η + c·(log η)², through the points within a
     factor 4 of their replicate's best; the vertex with Fieller's interval. Both are kept among the
-    learning rates of those points, and the value at or under the largest one that lies below every
-    rate that diverged. An unbounded interval becomes the whole window: the optimum is in it,
-    unresolved. ``best``, where that parabola has too few points or does not open upwards:
-    geometric mean of every replicate's best, with the Student interval over replicates, made to
-    hold the next rates tried on either side and clipped to the box. It also serves where no trial
-    reached the goal; best is then the lowest validation loss at the end of the budget. ``none``:
-    every trial diverged or failed.
+    rates of those points, and the value under every rate that diverged; where the vertex lies over
+    a `cliff`, the value is the largest rate up to which every replicate reached the goal, as fresh
+    ones must. An unbounded interval becomes the whole window: the optimum is in it, unresolved.
+    ``best``, where that parabola has too few points or does not open upwards: geometric mean of
+    every replicate's best, with the Student interval over replicates, made to hold the next rates
+    tried on either side and clipped to the box. It also serves where no trial reached the goal;
+    best is then the lowest validation loss at the end. ``none``: every trial diverged or failed.
 
     Where momentum or weight decay were searched too, the tuned setting is that of the trial of
     fewest steps, ``best``, and the interval of its learning rate is profiled over them
@@ -166,7 +167,7 @@ def _tune(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
     if not np.any(usable):
         edge = "low" if np.any(cell.diverged) else ""
         return _Tuned(Interval(), edge, "none", np.full(2, np.nan))
-    box = np.array([np.min([box[0], *cell.rate]), np.max([box[1], *cell.rate])])
+    box = np.array([min(box[0], *cell.rate), max(box[1], *cell.rate)])
     if cell.joint:
         return _jointly(cell, box, confidence)
     rate = _quadratic(cell, confidence) if cell.reached else None
@@ -196,6 +197,8 @@ def _quadratic(cell: _Cell, confidence: float) -> Interval | None:
     low = first if found.low is None else min(max(found.low, first), last)
     high = last if found.high is None else max(min(found.high, last), first)
     value = min(max(found.value, first), _ceiling(cell, rate))
+    if (fall := cliff(cell.rate, cell.cost, cell.replicate)) and found.value > fall.edge:
+        value = min(value, fall.safe)
     return Interval(value, min(low, value), max(high, value))
 
 
@@ -224,11 +227,8 @@ def _lowest(cost: NDArray[np.float64], replicate: NDArray[np.int64]) -> NDArray[
 
 
 def _ceiling(cell: _Cell, rate: NDArray[np.float64]) -> float:
-    """Largest of ``rate`` under every rate that diverged, or the largest where none is.
-
-    A fresh replicate that diverges costs more than any number of steps, and a parabola through
-    the survivors does not see the edge.
-    """
+    """Largest of ``rate`` under every rate that diverged, or the largest where none is."""
+    # A parabola through the survivors does not see where a fresh replicate would diverge.
     safe = rate[rate < cell.rate[cell.diverged].min(initial=np.inf)]
     return float((safe if len(safe) else rate).max())
 
@@ -243,7 +243,7 @@ def _edge(cell: _Cell, value: float) -> Literal["", "low", "high"]:
 
 def _row(tuned: _Tuned) -> dict[str, object]:
     rate = tuned.rate.map(math.exp)
-    values = {"learning_rate": rate.value, "low": rate.low, "high": rate.high}
-    numbers = {name: math.nan if value is None else value for name, value in values.items()}
+    named = zip(("learning_rate", "low", "high"), (rate.value, rate.low, rate.high), strict=True)
+    numbers = {name: math.nan if value is None else value for name, value in named}
     others = dict(zip(_OTHERS, tuned.others.tolist(), strict=True))
     return {**numbers, "edge": tuned.edge, "method": tuned.method, **others}
