@@ -29,12 +29,13 @@ from pipeline.engines.local import LocalEngine
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.observations import observations
+from pipeline.preferred import preferred
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
 from pipeline.tables import curves_table, trials_table
 from pipeline.trial import Cell, Hyperparameters
-from pipeline.tuning import preferred, tuned_learning_rates
+from pipeline.tuning import tuned_learning_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

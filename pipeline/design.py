@@ -9,9 +9,9 @@ from models.registry import stochastic
 from pipeline.batch_sizes import resolved_reference
 from pipeline.fingerprint import race_fingerprint
 from pipeline.points import design_points
+from pipeline.preferred import preferred
 from pipeline.settings import MAX_REPLICATES, PILOT_REPLICATES, Rule, Settings
 from pipeline.trial import Cell, Device, Hyperparameters, Kernel, Race, Recipe, Trial
-from pipeline.tuning import preferred
 
 __all__ = ["Assignment", "CellPlan", "Design", "scaled"]
 

@@ -1,4 +1,4 @@
-"""The tuned learning rate of every cell of a sweep, and its rounding to a preferred number."""
+"""The tuned learning rate of every cell of a sweep."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.basin import basin
 from pipeline.best_setting import best_setting
+from pipeline.cliff import cliff
 from pipeline.intervals import Interval, mean_interval
 from pipeline.observations import observations
 
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 
     from pipeline.trial import Quantity
 
-__all__ = ["preferred", "tuned_learning_rates"]
+__all__ = ["tuned_learning_rates"]
 
 _WINDOW: Final = 2.0  # log2: points within a factor 4 of their replicate's best steps
-_R10: Final = ("1", "1.25", "1.6", "2", "2.5", "3.15", "4", "5", "6.3", "8", "10")
 _SORTED: Final = ["model", "batch_size", "replicate", "learning_rate", "fingerprint", "member"]
 _OTHERS: Final = ["momentum", "weight_decay"]
 
@@ -79,11 +79,12 @@ def tuned_learning_rates(
 
     ``fitted``: the minimum of a curve through the points within a factor 4 of their replicate's
     best, with its interval (`basin`); the value is kept at or under the largest of those points
-    that lies below every rate that diverged. ``best``, where these points are too few:
-    geometric mean of every replicate's best, with the Student interval over replicates, made to
-    hold the next rates tried on either side and clipped to the box. It also serves where no trial
-    reached the goal; best is then the lowest validation loss at the end of the budget. ``none``:
-    every trial diverged or failed.
+    that lies below every rate that diverged, and where it lies over a `cliff` it is the largest
+    rate up to which every replicate reached the goal, as fresh ones must. ``best``, where these
+    points are too few: geometric mean of every replicate's best, with the Student interval over
+    replicates, made to hold the next rates tried on either side and clipped to the box. It also
+    serves where no trial reached the goal; best is then the lowest validation loss at the end of
+    the budget. ``none``: every trial diverged or failed.
 
     Where momentum or weight decay were searched too, the tuned setting is that of the trial of
     fewest steps, ``best``, and the interval of its learning rate is profiled over them
@@ -118,28 +119,6 @@ def tuned_learning_rates(
     return pd.DataFrame(rows, columns=[*columns, *_OTHERS])
 
 
-def preferred(learning_rate: float) -> float:
-    """Nearest number of the R10 series, 1 1.25 1.6 2 2.5 3.15 4 5 6.3 8 times a power of ten.
-
-    Confirm trains this one, so that an estimate that moves a little retrains nothing; it is off by
-    less than 14 %. Nearest is meant in the logarithm. Source: ISO 3:1973, preferred numbers.
-
-    Args:
-        learning_rate: A positive number.
-
-    Returns:
-        The preferred number, exactly as its decimal notation reads.
-
-    Raises:
-        ValueError: If ``learning_rate`` is not positive and finite.
-    """
-    if not (learning_rate > 0 and math.isfinite(learning_rate)):
-        raise ValueError(f"learning_rate is {learning_rate}; it must be positive and finite")
-    exponent = math.floor(math.log10(learning_rate))
-    candidates = [float(f"{mantissa}e{exponent}") for mantissa in _R10]
-    return min(candidates, key=lambda number: abs(math.log(number / learning_rate)))
-
-
 def _cell(seen: pd.DataFrame) -> _Cell:
     seen = seen[seen["kind"] != "missing"]
     kind = seen["kind"].to_numpy(dtype=np.str_)
@@ -166,7 +145,7 @@ def _tune(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
     if not np.any(usable):
         edge = "low" if np.any(cell.diverged) else ""
         return _Tuned(Interval(), edge, "none", np.full(2, np.nan))
-    box = np.array([np.min([box[0], *cell.rate]), np.max([box[1], *cell.rate])])
+    box = np.array([min(box[0], *cell.rate), max(box[1], *cell.rate)])
     if cell.joint:
         return _jointly(cell, box, confidence)
     rate = _fitted(cell, confidence) if cell.reached else None
@@ -199,7 +178,9 @@ def _fitted(cell: _Cell, confidence: float) -> Interval | None:
     if found is None or found.value is None or found.low is None or found.high is None:
         return None
     value = min(found.value, _ceiling(cell, rate[near]))
-    return Interval(value, min(found.low, value), found.high)
+    if (fall := cliff(cell.rate, cell.cost, cell.replicate)) and found.value > fall.edge:
+        value = min(value, fall.safe)
+    return Interval(value, min(found.low, value), max(found.high, value))
 
 
 def _best(cell: _Cell, box: NDArray[np.float64], confidence: float) -> Interval:
@@ -227,11 +208,8 @@ def _lowest(cost: NDArray[np.float64], replicate: NDArray[np.int64]) -> NDArray[
 
 
 def _ceiling(cell: _Cell, rate: NDArray[np.float64]) -> float:
-    """Largest of ``rate`` under every rate that diverged, or the largest where none is.
-
-    A fresh replicate that diverges costs more than any number of steps, and a parabola through
-    the survivors does not see the edge.
-    """
+    """Largest of ``rate`` under every rate that diverged, or the largest where none is."""
+    # A parabola through the survivors does not see where a fresh replicate would diverge.
     safe = rate[rate < cell.rate[cell.diverged].min(initial=np.inf)]
     return float((safe if len(safe) else rate).max())
 
@@ -246,7 +224,7 @@ def _edge(cell: _Cell, value: float) -> Literal["", "low", "high"]:
 
 def _row(tuned: _Tuned) -> dict[str, object]:
     rate = tuned.rate.map(math.exp)
-    values = {"learning_rate": rate.value, "low": rate.low, "high": rate.high}
-    numbers = {name: math.nan if value is None else value for name, value in values.items()}
+    named = zip(("learning_rate", "low", "high"), (rate.value, rate.low, rate.high), strict=True)
+    numbers = {name: math.nan if value is None else value for name, value in named}
     others = dict(zip(_OTHERS, tuned.others.tolist(), strict=True))
     return {**numbers, "edge": tuned.edge, "method": tuned.method, **others}

@@ -11,6 +11,7 @@ from pipeline.batch_sizes import resolved_reference
 from pipeline.design import Assignment
 from pipeline.fingerprint import probe_digest
 from pipeline.ledger import Ledger
+from pipeline.preferred import preferred
 from pipeline.probe_plan import Probed, ProbePlan
 from pipeline.probe_tables import probes_table
 from pipeline.race_tables import races_table
@@ -21,7 +22,7 @@ from pipeline.study.seconds import seconds_table
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
 from pipeline.trial import Cell, Hyperparameters
-from pipeline.tuning import preferred, tuned_learning_rates
+from pipeline.tuning import tuned_learning_rates
 
 __all__ = ["confirm", "to_keep", "to_probe", "tuned_cells"]
 

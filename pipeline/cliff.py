@@ -1,0 +1,60 @@
+"""Where raising the learning rate stops replicates from reaching the goal at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Cliff", "cliff"]
+
+
+class Cliff(NamedTuple):
+    """The replicate that falls first.
+
+    Attributes:
+        edge: Where it falls, in the middle between the last rate of a replicate that reached the
+            goal and its first that did not; the least over replicates.
+        safe: Largest rate up to which every replicate reached the goal, so under ``edge``.
+    """
+
+    edge: float
+    safe: float
+
+
+def cliff(
+    rate: NDArray[np.float64], cost: NDArray[np.float64], replicate: NDArray[np.int64]
+) -> Cliff | None:
+    """Between which learning rates the first replicate stops reaching the goal.
+
+    Steps to goal say nothing of trials that never got there, so a curve fitted to those that did
+    falls on through rates at which others failed, and its minimum may lie beyond. A replicate that
+    was tried above its best rate and fell short, diverged or not, is evidence against that rate.
+    Its fall is known to lie between two rates that were tried, and at the middle of them is as
+    likely as not.
+
+    Args:
+        rate: Log of the learning rate [n].
+        cost: Finite where the goal was reached, lowest at a replicate's best; NaN elsewhere [n].
+        replicate: Index of the replicate [n].
+
+    Returns:
+        The cliff; None where no replicate fell short above its best.
+    """
+    falls: list[tuple[float, float]] = []
+    for index in np.unique(replicate):
+        own, reached = rate[replicate == index], np.isfinite(cost[replicate == index])
+        if not reached.any():
+            continue
+        best = own[int(np.nanargmin(cost[replicate == index]))]
+        short = own[~reached & (own > best)]
+        if len(short):
+            first = float(short.min())
+            last = float(own[reached & (own < first)].max())
+            falls.append(((first + last) / 2, last))
+    if not falls:
+        return None
+    return Cliff(min(edge for edge, _ in falls), min(last for _, last in falls))

@@ -1,0 +1,32 @@
+"""Rounding to preferred numbers, so that an estimate that moves a little changes nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+__all__ = ["preferred"]
+
+_R10: Final = ("1", "1.25", "1.6", "2", "2.5", "3.15", "4", "5", "6.3", "8", "10")
+
+
+def preferred(learning_rate: float) -> float:
+    """Nearest number of the R10 series, 1 1.25 1.6 2 2.5 3.15 4 5 6.3 8 times a power of ten.
+
+    Confirm trains this one, so that an estimate that moves a little retrains nothing; it is off by
+    less than 14 %. Nearest is meant in the logarithm. Source: ISO 3:1973, preferred numbers.
+
+    Args:
+        learning_rate: A positive number.
+
+    Returns:
+        The preferred number, exactly as its decimal notation reads.
+
+    Raises:
+        ValueError: If ``learning_rate`` is not positive and finite.
+    """
+    if not (learning_rate > 0 and math.isfinite(learning_rate)):
+        raise ValueError(f"learning_rate is {learning_rate}; it must be positive and finite")
+    exponent = math.floor(math.log10(learning_rate))
+    candidates = [float(f"{mantissa}e{exponent}") for mantissa in _R10]
+    return min(candidates, key=lambda number: abs(math.log(number / learning_rate)))
