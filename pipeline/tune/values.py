@@ -52,8 +52,8 @@ def steadied(question: Question, results: Sequence[RaceResult]) -> float | None:
     Log2 of the steps, examples or seconds to levels in geometric progression from three times the
     goal (or half of the way from it to what the untrained network scored, on a log scale, if that
     is nearer) down to the goal. A first crossing of one level is a matter of luck; between
-    replicates of a setting the mean's standard deviation is two thirds to half as large, and it
-    ranks settings alike (docs/tune.md).
+    replicates of a setting the mean's standard deviation is about half as large, and it ranks
+    settings alike (docs/tune.md).
 
     Args:
         question: With one objective.
