@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.outcome import Curve, Ended, RaceResult, TrialResult, Weights
+from pipeline.probe_plan import Probed
 from pipeline.trial import Race, Recipe, Trial
 
 __all__ = ["Ledger", "read_weights"]
@@ -83,6 +84,19 @@ class Ledger:
         """Where what probes found along a race is, by the digest of how it was probed."""
         return self._folder / f"{fingerprint}.probes-{digest}.parquet"
 
+    def has_all(self, fingerprint: str, keep: frozenset[str], probed: Probed | None) -> bool:
+        """Whether what is wanted beside a race's result is there: weights, probes.
+
+        Args:
+            fingerprint: Of the race.
+            keep: Fingerprints of races whose weights are wanted.
+            probed: Which races are to be probed, and how; None for none.
+        """
+        wanted = [self.weights_file(fingerprint)] if fingerprint in keep else []
+        if probed and fingerprint in probed.races:
+            wanted.append(self.probes_file(fingerprint, probed.digest))
+        return all(file.exists() for file in wanted)
+
     def read(self, fingerprint: str) -> RaceResult | None:
         """Result of a race, failed ones included; None where there is none.
 
@@ -106,8 +120,8 @@ class Ledger:
         return None
 
     def forget(self, fingerprint: str) -> None:
-        """Remove what the ledger has of a race. Call it with the lock held."""
-        for path in (self._final(fingerprint), self._failed(fingerprint)):
+        """Remove all that the ledger has of a race. Call it with the lock held."""
+        for path in self._folder.glob(f"{fingerprint}.*"):
             path.unlink(missing_ok=True)
         for path in self._folder.glob(f"{fingerprint}.probes-*.parquet"):
             path.unlink()

@@ -154,8 +154,7 @@ class Members:
             mine = column[rows]
             return [mine.reshape(-1, *(1,) * (n - 1)) if mine.dim() else mine for n in dimensions]
 
-        schedule = Schedule(recipe.schedule, recipe.warmup, recipe.final, recipe.max_steps)
-        rates = LearningRates(hyper.learning_rate[rows], dimensions, schedule)
+        rates = LearningRates(hyper.learning_rate[rows], dimensions, Schedule.of(recipe))
         decays = unless_zero(hyper.weight_decay)
         if recipe.optimiser == "sgd":
             return Sgd(rates, unless_zero(hyper.momentum), decays, recipe.nesterov)

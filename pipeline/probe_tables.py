@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.aside import write_aside
 from pipeline.outcome import ProbeRow, RaceResult
+from pipeline.schedules import Schedule
 from pipeline.trial import Recipe, Trial
 
 __all__ = ["probes_table", "read_probes", "stability_limit", "with_probes", "write_probes"]
@@ -50,13 +51,14 @@ def probes_table(results: Sequence[RaceResult], digest: str) -> pd.DataFrame:
         digest: Of how they were probed.
 
     Returns:
-        The trial's model, batch_size, replicate, learning_rate and weight_decay, the optimiser's
+        The trial's model, batch_size, replicate, learning_rate (by its schedule, of the step that
+        comes next) and weight_decay, the optimiser's
         ``stability_limit`` (NaN where the rule has none), ``examples`` processed by then, the
         columns of `ProbeRow`, and the digest.
     """
     rows = [
         {
-            **_design(result, row["member"]),
+            **_design(result, row["member"], row["step"]),
             "examples": row["step"] * batch_size,
             **row,
             "digest": digest,
@@ -129,14 +131,14 @@ def _rows(result: RaceResult) -> list[dict[str, Any]]:
     ]
 
 
-def _design(result: RaceResult, member: int) -> dict[str, Any]:
-    trial = result.race.trials[member]
+def _design(result: RaceResult, member: int, step: int) -> dict[str, Any]:
+    trial, recipe = result.race.trials[member], result.race.recipe
     return {
         "fingerprint": result.race.fingerprint,
         "model": trial.model,
         "batch_size": trial.batch_size,
         "replicate": trial.replicate,
-        "learning_rate": trial.learning_rate,
+        "learning_rate": trial.learning_rate * Schedule.of(recipe).factor(step),
         "weight_decay": trial.weight_decay,
-        "stability_limit": stability_limit(trial, result.race.recipe),
+        "stability_limit": stability_limit(trial, recipe),
     }

@@ -60,8 +60,7 @@ class Runner:
             race
             for race in plan
             if not _final(known[race.fingerprint])
-            or self._lacks_weights(race, keep)
-            or self._lacks_probes(race, probed)
+            or not self.ledger.has_all(race.fingerprint, keep, probed)
         ]
         mirrors = [Guarded(mirror, self.say) for mirror in self.mirrors]
         self._announce(plan, missing)
@@ -111,15 +110,6 @@ class Runner:
                 progress.tell(event)
                 for mirror in mirrors:
                     _show(event, mirror)
-
-    def _lacks_weights(self, race: Race, keep: frozenset[str]) -> bool:
-        name = race.fingerprint
-        return name in keep and not self.ledger.weights_file(name).exists()
-
-    def _lacks_probes(self, race: Race, probed: Probed | None) -> bool:
-        if probed is None or race.fingerprint not in probed.races:
-            return False
-        return not self.ledger.probes_file(race.fingerprint, probed.digest).exists()
 
     def _file(self, result: RaceResult, probed: Probed | None) -> None:
         """Probes first, so that a race that is in the ledger has its probes there."""

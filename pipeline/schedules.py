@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pipeline.trial import Shape
+from pipeline.trial import Recipe, Shape
 
 __all__ = ["Schedule"]
 
@@ -36,6 +36,11 @@ class Schedule:
     warmup: float
     final: float
     steps: int
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Schedule:
+        """The schedule of a race's trials."""
+        return cls(recipe.schedule, recipe.warmup, recipe.final, recipe.max_steps)
 
     @property
     def plain(self) -> bool:

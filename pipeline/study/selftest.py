@@ -21,6 +21,7 @@ from pipeline.settings import MAX_REPLICATES
 from pipeline.stopping import evaluation_steps
 from pipeline.study.analyse import analyse
 from pipeline.study.confirm import confirm
+from pipeline.study.pilot import given_goals
 from pipeline.study.places import Places
 from pipeline.study.preparation import ensure_prepared
 from pipeline.study.results import read_tables
@@ -64,7 +65,7 @@ def selftest(settings: Settings, known: Mapping[int, Truth] | None = None) -> Co
         ensure_prepared(settings.data)
         with session("sweep", settings, places) as opened:
             steps = schedule(opened.design)
-            sweep(opened)
+            sweep(opened, given_goals(settings))
         goal = settings.sweep.goals.hardest
         known = known or {size: truth(goal, size, evaluated) for size, evaluated in steps.items()}
         with session("confirm", settings, places) as opened:

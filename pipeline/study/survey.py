@@ -11,7 +11,7 @@ from pipeline.batch_sizes import resolved_reference
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.pilot_goals import NoGoalsError
-from pipeline.study.confirm import to_keep, tuned_cells
+from pipeline.study.confirm import to_keep, to_probe, tuned_cells
 from pipeline.study.guard import holder
 from pipeline.study.pilot import piloted
 from pipeline.study.places import ledger_folder
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.design import Design
     from pipeline.outcome import RaceResult
+    from pipeline.probe_plan import Probed
     from pipeline.study.catalogue import Entry
     from pipeline.trial import Cell, Race, Recipe
 
@@ -122,18 +123,22 @@ class _Reading:
     ledger: Ledger
     phase: Phase
 
-    def run(self, races: Sequence[Race], keep: frozenset[str] = frozenset()) -> list[RaceResult]:
-        """Results of races; one whose weights are wanted and not there counts as missing.
+    def run(
+        self,
+        races: Sequence[Race],
+        keep: frozenset[str] = frozenset(),
+        probed: Probed | None = None,
+    ) -> list[RaceResult]:
+        """Results of races; one whose weights or probes are wanted and not there is missing.
 
         Raises:
             _Incomplete: If one is missing, or is to be run again.
         """
         plan = list({race.fingerprint: race for race in races}.values())
-        bare = {name for name in keep if not self.ledger.weights_file(name).exists()}
         found = [
             (race, self.ledger.read(race.fingerprint))
             for race in plan
-            if race.fingerprint not in bare
+            if self.ledger.has_all(race.fingerprint, keep, probed)
         ]
         results = [replace(result, race=race) for race, result in found if result is not None]
         self.phase.races += plan
@@ -170,7 +175,8 @@ def survey(found: Entry, warn: Callable[[str], None]) -> Survey:
         reference = resolved_reference(found.settings, manifest.train_examples)
         assignments = design.confirm(tuned, reference)
         races = [assignment.race for assignment in assignments]
-        _Reading(ledger, confirm).run(races, to_keep(assignments))
+        probed = to_probe(assignments, design.settings.confirm.probes)
+        _Reading(ledger, confirm).run(races, to_keep(assignments), probed)
         confirm.complete = True
     except (_Incomplete, NoGoalsError):  # running the study says which
         pass

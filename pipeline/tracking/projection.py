@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
+from pipeline.schedules import Schedule
 from pipeline.tracking.runs import NAMESPACE, NOTE, Point, Run
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def project(result: RaceResult, study: Study) -> list[Run]:
             tags=run.tags | _ending(trial_result),
             points=(
                 *_curve(trial_result.curve),
-                *_probes(trial, trial_result),
+                *_probes(trial, trial_result, Schedule.of(result.race.recipe)),
                 *_summary(trial, trial_result),
             ),
         )
@@ -153,14 +154,15 @@ def _curve(curve: Curve) -> Iterator[Point]:
                 yield Point(key, value, step)
 
 
-def _probes(trial: Trial, result: TrialResult) -> Iterator[Point]:
+def _probes(trial: Trial, result: TrialResult, schedule: Schedule) -> Iterator[Point]:
     """What probes found; the noise scale of one probe only where its |G|² is positive.
 
     Yields:
         Finite values.
     """
     for row in result.probes or ():
-        sharpness = trial.learning_rate * (row.largest_eigenvalue + trial.weight_decay)
+        rate = trial.learning_rate * schedule.factor(row.step)
+        sharpness = rate * (row.largest_eigenvalue + trial.weight_decay)
         values = {
             "gradient_signal": row.signal,
             "gradient_noise": row.noise,
