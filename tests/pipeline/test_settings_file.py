@@ -257,3 +257,23 @@ def test_junk_is_refused_by_key_or_is_legal(
     except SettingsError as refused:
         for line in str(refused).replace(f"{tmp_path}/", "").split("\n"):
             assert re.match(r"params\.yaml:\d+: [a-z_.]+(\[\d+\])?.* is .*; ", line), line
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "fault"),
+    [
+        ("noisy_quadratic", "mlp", "models[0] is mlp: it is made for classification, and the data"),
+        ("digits", "noisy_quadratic", "models[0] is noisy_quadratic: it is made for noisy quadr"),
+    ],
+)
+def test_a_network_and_a_data_set_that_do_not_fit_are_refused(
+    dataset: str, model: str, fault: str
+) -> None:
+    changes = [
+        Override(("data", "dataset"), dataset, "--set"),
+        Override(("models",), f"[{model}]", "--set"),
+    ]
+    with pytest.raises(SettingsError) as refused:
+        load_settings(PARAMS, changes)
+    assert fault in str(refused.value)
+    assert "choose " in str(refused.value)
