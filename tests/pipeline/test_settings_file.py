@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from pipeline.settings import Settings
-from pipeline.settings_file import SettingsError, load_settings
+from pipeline.settings_file import Override, SettingsError, load_settings
 from tests.pipeline.bad_values import BAD_VALUES
 
 DEFAULT = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
@@ -262,8 +262,8 @@ def test_junk_is_refused_by_key_or_is_legal(
 @pytest.mark.parametrize(
     ("dataset", "model", "fault"),
     [
-        ("noisy_quadratic", "mlp", "models[0] is mlp: it is made for classification, and the data"),
-        ("digits", "noisy_quadratic", "models[0] is noisy_quadratic: it is made for noisy quadr"),
+        ("noisy_quadratic", "mlp", "mlp: it is made for classification, and the data"),
+        ("digits", "noisy_quadratic", "noisy_quadratic: it is made for noisy quadratic"),
     ],
 )
 def test_a_network_and_a_data_set_that_do_not_fit_are_refused(
@@ -274,6 +274,6 @@ def test_a_network_and_a_data_set_that_do_not_fit_are_refused(
         Override(("models",), f"[{model}]", "--set"),
     ]
     with pytest.raises(SettingsError) as refused:
-        load_settings(PARAMS, changes)
+        load_settings(Path(__file__).parents[2] / "params.yaml", changes)
     assert fault in str(refused.value)
     assert "choose " in str(refused.value)
