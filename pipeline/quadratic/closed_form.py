@@ -129,12 +129,15 @@ class NoisyQuadratic:
 
     def tuned(self, goal: float, batch_size: int) -> Optimum:
         """The learning rate whose mean loss is first at a goal."""
-        low, high = 2 * _LOWEST, 2.0
+        low, rate, high = 2 * _LOWEST, 1.0, 2.0
         for _ in range(_ZOOMS):
-            tried = np.geomspace(low, high, _POINTS)
+            tried: list[float] = np.geomspace(low, high, _POINTS, dtype=np.float64).tolist()
             best = int(np.argmin(self.steps_to(goal, batch_size, tried)))
-            low, high = float(tried[max(best - 2, 0)]), float(tried[min(best + 2, _POINTS - 1)])
-        rate = float(tried[best])
+            low, rate, high = (
+                tried[max(best - 2, 0)],
+                tried[best],
+                tried[min(best + 2, _POINTS - 1)],
+            )
         return Optimum(rate, float(self.steps_to(goal, batch_size, rate)[0]))
 
     def window(self, goal: float, batch_size: int, factor: float) -> tuple[float, float]:

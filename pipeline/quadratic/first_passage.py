@@ -177,13 +177,14 @@ def _lowest(rates: NDArray[np.float64], cost: NDArray[np.float64]) -> tuple[floa
 
     Of the fourth degree, because towards the edge of stability the cost rises far more steeply.
     """
-    near = np.flatnonzero(cost <= cost.min() + _NEAR)
-    near = np.arange(max(near[0] - 2, 0), min(near[-1] + 3, len(rates)))
+    inside = np.flatnonzero(cost <= cost.min() + _NEAR)
+    near = slice(max(int(inside[0]) - 2, 0), int(inside[-1]) + 3)
     x = np.log(rates[near])
-    quartic = np.polynomial.Polynomial.fit(x, cost[near], 4)
-    fine = np.linspace(x[0], x[-1], 4000)
-    best = int(np.argmin(quartic(fine)))
-    return float(fine[best]), float(quartic(fine[best]))
+    fine = np.linspace(float(x[0]), float(x[-1]), 4000)
+    powers, dense = (np.vander((column - x.mean()) / np.ptp(x), 5) for column in (x, fine))
+    fitted = dense @ np.linalg.lstsq(powers, cost[near])[0]
+    best = int(np.argmin(fitted))
+    return float(fine[best]), float(fitted[best])
 
 
 def _crossings(

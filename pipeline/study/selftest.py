@@ -168,8 +168,8 @@ def _measured(
     evaluated: Sequence[int],
 ) -> Measured:
     size, tuned, goals = found["batch_size"], found["tuned_learning_rate"], settings.sweep.goals
-    trials = tables.sweep_trials[tables.sweep_trials["batch_size"] == size]
-    fresh = tables.confirm_trials[tables.confirm_trials["batch_size"] == size]
+    trials = _of(tables.sweep_trials, size)
+    fresh = _of(tables.confirm_trials, size)
     steps = observations(
         fresh, tables.confirm_curves, quantity=goals.quantity, goals=[goals.hardest]
     )["steps"]
@@ -183,3 +183,7 @@ def _measured(
         log_steps=tuple(np.log(steps.to_numpy(dtype=np.float64)).tolist()),
         expected_log_steps=passage_of_runs(goals.hardest, size, tuned["confirmed"], evaluated),
     )
+
+
+def _of(trials: pd.DataFrame, batch_size: int) -> pd.DataFrame:
+    return trials.loc[(trials["batch_size"] == batch_size).to_numpy(dtype=np.bool_)]

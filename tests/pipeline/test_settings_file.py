@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from pipeline.settings import Settings
-from pipeline.settings_file import SettingsError, load_settings
+from pipeline.settings_file import Override, SettingsError, load_settings
 from tests.pipeline.bad_values import BAD_VALUES
 
 DEFAULT = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
@@ -272,3 +272,23 @@ def test_junk_is_refused_by_key_or_is_legal(
     except SettingsError as refused:
         for line in str(refused).replace(f"{tmp_path}/", "").split("\n"):
             assert re.match(r"params\.yaml:\d+: [a-z_.]+(\[\d+\])?.* is .*; ", line), line
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "fault"),
+    [
+        ("noisy_quadratic", "mlp", "mlp: it is made for classification, and the data"),
+        ("digits", "noisy_quadratic", "noisy_quadratic: it is made for noisy quadratic"),
+    ],
+)
+def test_a_network_and_a_data_set_that_do_not_fit_are_refused(
+    dataset: str, model: str, fault: str
+) -> None:
+    changes = [
+        Override(("data", "dataset"), dataset, "--set"),
+        Override(("models",), f"[{model}]", "--set"),
+    ]
+    with pytest.raises(SettingsError) as refused:
+        load_settings(Path(__file__).parents[2] / "params.yaml", changes)
+    assert fault in str(refused.value)
+    assert "choose " in str(refused.value)
