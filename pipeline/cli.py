@@ -24,8 +24,7 @@ from pipeline.commands.ui import ui
 __all__ = ["app", "main"]
 
 STUDY: Final = "Study"
-LOOK: Final = "Look"
-SET_UP: Final = "Set up"
+AROUND: Final = "Look and set up"
 
 app = typer.Typer(
     name="batchscope",
@@ -57,19 +56,26 @@ def batchscope(
     """How finicky is a network about batch size, and what should I set?"""
 
 
-app.command(rich_help_panel=STUDY)(tune)
+# One line each, so that all of them fit a screen; a command's own help says more.
 app.add_typer(study, name="study", rich_help_panel=STUDY)
-app.command(rich_help_panel=LOOK)(advise)
-app.command(rich_help_panel=LOOK)(ui)
-app.command(rich_help_panel=LOOK)(datasets)
-app.command(rich_help_panel=LOOK)(models)
-app.command(rich_help_panel=LOOK)(describe)
-app.command(rich_help_panel=STUDY)(restore)
-app.command(rich_help_panel=LOOK)(fit)
-app.command(rich_help_panel=SET_UP)(check)
-app.command(rich_help_panel=SET_UP)(doctor)
-app.command(rich_help_panel=SET_UP)(calibrate)
-app.command(rich_help_panel=SET_UP)(selftest)
+for command, summary in {
+    tune: "Search batch size and learning rate together.",
+    advise: "Say what to set, and what a batch size costs.",
+    fit: "Find the critical batch size in your own measurements.",
+    restore: "Rebuild ledger, runs and studies from results/.",
+}.items():
+    app.command(rich_help_panel=STUDY, short_help=summary)(command)
+for command, summary in {
+    ui: "Browse the runs in the MLflow UI.",
+    datasets: "List the registered data sets.",
+    models: "List the networks.",
+    describe: "Show a network layer by layer.",
+    check: "Check the settings of a study.",
+    doctor: "Look for what could keep a study from running.",
+    calibrate: "Time both kernels, and propose settings.",
+    selftest: "Train a solved problem, and compare.",
+}.items():
+    app.command(rich_help_panel=AROUND, short_help=summary)(command)
 
 
 def main() -> None:
