@@ -14,6 +14,7 @@ from pipeline.figures.probes import noise_scale, sharpness
 from pipeline.figures.reading import read_estimates
 from pipeline.figures.study import gather
 from pipeline.figures.surface import surface
+from pipeline.figures.transfer_regret import transfer_regret
 from pipeline.figures.tuned_learning_rate import tuned_learning_rate
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _FIGURES: tuple[Callable[[Study], Figure], ...] = (
     examples_to_goal,
     tuned_learning_rate,
     plain_picture,
+    transfer_regret,
     loss_against_learning_rate,
     surface,
     noise_scale,
