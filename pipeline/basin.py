@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
 
 from pipeline.intervals import Interval, t_quantile
+from pipeline.moderated import moderated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["basin"]
+__all__ = ["Basin", "basin", "with_common_errors"]
 
 _PLACES: Final = 121  # candidates of the minimum
 _STEEPNESS: Final = np.geomspace(0.3, 60, 24)  # of the rise above the minimum, per e-fold
@@ -30,13 +32,48 @@ class _Points:
     near: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Basin:
+    """A minimum along the learning rate, in units of its logarithm.
+
+    Attributes:
+        value: Where it is.
+        error: Its standard error.
+        dof: Degrees of freedom of the error.
+        beside: The next rates tried on either side; ``value`` where there are none.
+        reach: Rates that an interval is kept within.
+    """
+
+    value: float
+    error: float
+    dof: float
+    beside: tuple[float, float]
+    reach: tuple[float, float]
+
+    def interval(self, confidence: float) -> Interval:
+        """The minimum with its interval, Student's, but never narrower than `beside`.
+
+        Args:
+            confidence: Level of the interval, in (0, 1).
+
+        Returns:
+            Value and limits, none of them None. Source: that of `basin`.
+        """
+        half = t_quantile(confidence, self.dof) * self.error
+        low, high = min(self.value - half, self.beside[0]), max(self.value + half, self.beside[1])
+        return Interval(
+            self.value,
+            min(max(low, self.reach[0]), self.value),
+            max(min(high, self.reach[1]), self.value),
+        )
+
+
 def basin(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     group: NDArray[np.int64],
     near: NDArray[np.bool_],
-    confidence: float,
-) -> Interval | None:
+) -> Basin | None:
     """Minimum of y = a_group + shape(x − x*), by least squares.
 
     The shape is the better one of two, each with one free number: a parabola c·u², or
@@ -44,12 +81,12 @@ def basin(
     descent do, and rises above it as steeply as κ says, up to a cliff. Points that are not near
     are lower bounds: the curve must not pass below them.
 
-    The interval is the wider of two. By the replicates R: jackknife over them, Student with R − 1
-    degrees of freedom, because trials of a replicate see the same batches, so that their errors are
-    alike and say little of how the minimum moves from one replicate to the next; of a single
-    replicate, the profile of the sum of squares, F(1, n − 3). By the design: the next rates tried
-    on either side of the value, for what is between two rates, a cliff say, was not seen. It does
-    not reach beyond the next rates tried around the near ones.
+    The standard error is the jackknife's over the R replicates, with R − 1 degrees of freedom,
+    because trials of a replicate see the same batches, so that their errors are alike and say
+    little of how the minimum moves from one replicate to the next; of a single replicate, that of
+    the profile of the sum of squares, with n − 3. An interval also holds the next rates tried on
+    either side of the value, for what is between two rates, a cliff say, was not seen, and does
+    not reach beyond the next rates tried around the near points.
 
     Source: SCIENCE.md, estimand 5; the shape is fitted to, and its coverage measured on, the noisy
     quadratic (docs/science-selftest.md); jackknife: Tukey 1958, "Bias and confidence in not quite
@@ -60,33 +97,52 @@ def basin(
         y: log2 of steps of the near points, of the others what they exceed [n], −∞ for nothing.
         group: Index of the replicate [n]; each has its own offset and at least one near point.
         near: Points that the curve is fitted to.
-        confidence: Level of the interval, in (0, 1).
 
     Returns:
-        The minimum in units of ``x``; None where the points are too few for a degree of freedom.
+        The minimum; None where the points are too few for a degree of freedom.
     """
     order = np.lexsort((y, x, group))
     groups, numbered = np.unique(group[order], return_inverse=True)
     points = _Points(x[order], y[order], numbered, near[order])
     count, replicates = int(near.sum()), len(groups)
-    if count - replicates - 2 < 1:
+    dof = count - replicates - 2
+    if dof < 1:
         return None
-    low, high = _reach(points)
-    places = np.linspace(low, high, _PLACES)
+    reach = _reach(points)
+    places = np.linspace(*reach, _PLACES)
     squares = np.array([_squares(points, index, places) for index in range(replicates)])
     profile = squares.sum(axis=0).min(axis=1)
     value = _lowest(places, profile)
-    spread = (
-        _jackknifed(places, squares, value, confidence)
-        if replicates > 1
-        else _profiled(places, profile, count - replicates - 2, confidence)
-    )
-    limits = [spread, _neighbours(points, value)]
-    return Interval(
-        value,
-        max(min(value, *(limit[0] for limit in limits)), low),
-        min(max(value, *(limit[1] for limit in limits)), high),
-    )
+    if replicates > 1:
+        error, dof = _jackknifed(places, squares), replicates - 1
+    else:
+        error = _profiled(places, profile, dof)
+    # Candidates are as far apart as that: no minimum is known better.
+    error = max(error, float(places[1] - places[0]) / 12**0.5)
+    return Basin(value, error, dof, _neighbours(points, value), reach)
+
+
+def with_common_errors(fits: Sequence[Basin | None]) -> list[Basin | None]:
+    """Draw standard errors towards what those of all cells have in common (`moderated`).
+
+    Three replicates tell a cell's error badly, and the cells of a study together tell it well.
+    Source: Smyth 2004, as there; coverage: docs/science-selftest.md.
+
+    Args:
+        fits: One per cell, None where a cell has none.
+
+    Returns:
+        The fits in their order; values stay as they are.
+    """
+    there = [fit for fit in fits if fit is not None]
+    errors = np.array([fit.error for fit in there])
+    variances, dof = moderated(errors**2, np.array([float(fit.dof) for fit in there]))
+    drawn = [
+        replace(fit, error=float(variances[i]) ** 0.5, dof=float(dof[i]))
+        for i, fit in enumerate(there)
+    ]
+    left = iter(drawn)
+    return [None if fit is None else next(left) for fit in fits]
 
 
 def _reach(points: _Points) -> tuple[float, float]:
@@ -125,24 +181,18 @@ def _lowest(places: NDArray[np.float64], profile: NDArray[np.float64]) -> float:
     return float(places[best] + shift * (places[1] - places[0]))
 
 
-def _profiled(
-    places: NDArray[np.float64], profile: NDArray[np.float64], dof: int, confidence: float
-) -> tuple[float, float]:
-    threshold = 1 + float(stats.f.ppf(confidence, 1, dof)) / dof
-    inside = places[profile <= profile.min() * threshold]
-    return float(inside[0]), float(inside[-1])
+def _profiled(places: NDArray[np.float64], profile: NDArray[np.float64], dof: int) -> float:
+    """Half of where the sum of squares exceeds its least by no more than one residual variance."""
+    inside = places[profile <= profile.min() * (1 + 1 / dof)]
+    return float(inside[-1] - inside[0]) / 2
 
 
-def _jackknifed(
-    places: NDArray[np.float64], squares: NDArray[np.float64], value: float, confidence: float
-) -> tuple[float, float]:
+def _jackknifed(places: NDArray[np.float64], squares: NDArray[np.float64]) -> float:
     count = len(squares)
     # Summed anew each time: taking one away would cancel digits where its squares are huge.
     others = (np.delete(squares, index, axis=0).sum(axis=0) for index in range(count))
     left_out = np.array([_lowest(places, one.min(axis=1)) for one in others])
-    error = float(np.sqrt((count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)))
-    reach = t_quantile(confidence, count - 1) * error
-    return value - reach, value + reach
+    return float(np.sqrt((count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)))
 
 
 def _neighbours(points: _Points, value: float) -> tuple[float, float]:

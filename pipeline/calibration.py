@@ -70,7 +70,8 @@ class Rig:
         members: How many; under the solo kernel they take turns.
         prepared: Data to train on.
         conditions: The rest.
-        clock: What counts on a CPU, in seconds; on a GPU it is the time of day.
+        clock: What counts on a CPU, in seconds; by default its own time. On a GPU it is the time
+            of day.
     """
 
     def __init__(
@@ -80,9 +81,9 @@ class Rig:
         members: int,
         prepared: Prepared,
         conditions: Conditions,
-        clock: Callable[[], float] = time.process_time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self._cpu_clock = clock
+        self._cpu_clock = clock or time.process_time
         training = conditions.training
         recipe = conditions.recipe(kernel)
         self._device = torch.device(conditions.device)

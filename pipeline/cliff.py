@@ -19,10 +19,13 @@ class Cliff(NamedTuple):
         edge: Where it falls, in the middle between the last rate of a replicate that reached the
             goal and its first that did not; the least over replicates.
         safe: Largest rate up to which every replicate reached the goal, so under ``edge``.
+        steep: Whether every replicate that falls does so right above its best rate: steps still
+            decrease up to the edge, which so is as far as the optimum can be.
     """
 
     edge: float
     safe: float
+    steep: bool
 
 
 def cliff(
@@ -44,7 +47,7 @@ def cliff(
     Returns:
         The cliff; None where no replicate fell short above its best.
     """
-    falls: list[tuple[float, float]] = []
+    falls: list[tuple[float, float, bool]] = []
     for index in np.unique(replicate):
         own, reached = rate[replicate == index], np.isfinite(cost[replicate == index])
         if not reached.any():
@@ -54,7 +57,8 @@ def cliff(
         if len(short):
             first = float(short.min())
             last = float(own[reached & (own < first)].max())
-            falls.append(((first + last) / 2, last))
+            falls.append(((first + last) / 2, last, bool(best == last)))
     if not falls:
         return None
-    return Cliff(min(edge for edge, _ in falls), min(last for _, last in falls))
+    edges, lasts, steep = zip(*falls, strict=True)
+    return Cliff(min(edges), min(lasts), all(steep))

@@ -33,7 +33,7 @@ class Interval:
 UNKNOWN: Final = Interval()
 
 
-def t_quantile(confidence: float, dof: int) -> float:
+def t_quantile(confidence: float, dof: float) -> float:
     """Two-sided Student quantile t with P(−t ≤ T ≤ t) = ``confidence``.
 
     Its square is the quantile of F(1, dof).

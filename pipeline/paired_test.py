@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, special
 
 from pipeline.intervals import Interval
 
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PairedTest", "Step", "degrees", "holm"]
+__all__ = ["PairedTest", "Step", "holm", "reach"]
 
-_MANY: Final = 1e6  # degrees of freedom that are as good as infinite
+_LEAST: Final = math.log(1e-12)  # of p, beyond which quantiles are inexact
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Student's t test that a mean difference is 0.
+    """Student's t test that a mean difference is 0, though pairs share a noise of known size.
 
-    The mean's variance is s²/n + noise², read at Welch and Satterthwaite's degrees of freedom;
-    without noise it is the ordinary paired test. Source: Student 1908; Satterthwaite 1946, "An
-    approximate distribution of estimates of variance components".
+    Limits lie √((t·s/√n)² + (z·noise)²) off the mean, with the quantiles t of Student's
+    distribution of n − 1 degrees of freedom and z of the normal one: at least as wide as the level
+    asks, whatever the two sizes; without noise it is the ordinary paired test. (Satterthwaite's
+    degrees of freedom, which s enters twice, are too many where s happens to be small: 7.6 % of
+    false rejections at three pairs and a noise of 0.3 deviations, for 5 %.) Source: Student 1908;
+    Banerjee 1960, "Approximate confidence interval for linear functions of means of k populations
+    when the population variances are not equal", Sankhyā 22, 357-358.
 
     Attributes:
         mean: Mean difference.
@@ -50,20 +54,23 @@ class PairedTest:
     @property
     def p_value(self) -> float:
         """Two-sided."""
-        if self._error == 0:
-            return 0.0 if self.mean else 1.0
-        dof = degrees(self.deviation, self.noise, self.pairs)
-        return 2 * float(stats.t.sf(abs(self.mean) / self._error, dof))
+        if self.mean == 0:
+            return 1.0
+        if self.deviation == 0 and self.noise == 0:
+            return 0.0
+
+        def over(log_level: float) -> float:
+            return reach(self.deviation, self.noise, self.pairs, math.exp(log_level)) - distance
+
+        distance = abs(self.mean)
+        if over(_LEAST) < 0:
+            return math.exp(_LEAST)
+        return math.exp(float(optimize.brentq(over, _LEAST, 0.0, xtol=1e-10)))
 
     def interval(self, confidence: float) -> Interval:
         """Mean difference with the interval that belongs to ``p_value``."""
-        dof = degrees(self.deviation, self.noise, self.pairs)
-        reach = float(stats.t.ppf((1 + confidence) / 2, dof)) * self._error
-        return Interval(self.mean, self.mean - reach, self.mean + reach)
-
-    @property
-    def _error(self) -> float:
-        return math.hypot(self.deviation / math.sqrt(self.pairs), self.noise)
+        half = reach(self.deviation, self.noise, self.pairs, 1 - confidence)
+        return Interval(self.mean, self.mean - half, self.mean + half)
 
 
 class Step(NamedTuple):
@@ -78,22 +85,21 @@ class Step(NamedTuple):
     left: int
 
 
-def degrees(deviation: float, noise: float, pairs: int) -> float:
-    """Satterthwaite's degrees of freedom of s²/n + noise², noise taken as known.
+def reach(deviation: float, noise: float, pairs: int, level: float) -> float:
+    """How far limits lie off a mean difference.
 
     Args:
         deviation: Standard deviation s between pairs.
         noise: Standard deviation of what they share.
         pairs: Their number n, at least 2.
+        level: Of both tails together, in (0, 1].
 
     Returns:
-        n − 1 without noise, more with it.
+        Half the width, in the unit of ``deviation``; the source is that of `PairedTest`.
     """
-    if noise == 0:
-        return pairs - 1
-    if deviation == 0:
-        return _MANY
-    return min((pairs - 1) * (1 + pairs * (noise / deviation) ** 2) ** 2, _MANY)
+    t = -float(special.stdtrit(pairs - 1, level / 2))
+    z = -float(special.ndtri(level / 2))
+    return math.hypot(t * deviation / math.sqrt(pairs), z * noise)
 
 
 def holm(p_values: Sequence[float]) -> list[Step]:

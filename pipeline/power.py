@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from scipy import optimize, stats
 
-from pipeline.paired_test import degrees
+from pipeline.paired_test import reach
 
 __all__ = ["MOST", "detectable", "power", "replicates_needed"]
 
@@ -31,15 +31,14 @@ def power(
         level: Of the test, in (0, 1).
 
     Returns:
-        A probability. Source: the noncentral t distribution, Lehmann & Romano 2005, "Testing
-        Statistical Hypotheses", section 5.2, at Satterthwaite's degrees of freedom.
+        A probability, averaged over what s may come out as; without noise that of the noncentral t
+        distribution. Source: Lehmann & Romano 2005, "Testing Statistical Hypotheses", section 5.2.
     """
-    dof = degrees(deviation, noise, replicates)
-    critical = float(stats.t.isf(level / 2, dof))
-    centre = difference / math.hypot(deviation / math.sqrt(replicates), noise)
-    # A normal deviate over a chi: averaged over the chi, which does not break down far out.
-    chi = np.sqrt(stats.chi2.ppf((np.arange(_DRAWS) + 0.5) / _DRAWS, dof) / dof)
-    found = stats.norm.sf(critical * chi - centre) + stats.norm.cdf(-critical * chi - centre)
+    unit = math.hypot(deviation / math.sqrt(replicates), noise)
+    shares = stats.chi2.ppf((np.arange(_DRAWS) + 0.5) / _DRAWS, replicates - 1) / (replicates - 1)
+    one, other = (reach(*parts, replicates, level) for parts in ((deviation, 0.0), (0.0, noise)))
+    half = np.sqrt(shares * one**2 + other**2)
+    found = stats.norm.sf((half - difference) / unit) + stats.norm.cdf((-half - difference) / unit)
     return float(np.mean(found))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.basin import basin
+from pipeline.basin import Basin, basin, with_common_errors
 from pipeline.best_setting import best_setting
 from pipeline.cliff import cliff
 from pipeline.intervals import Interval, mean_interval
@@ -78,13 +78,14 @@ def tuned_learning_rates(
     """Learning rate of fewest steps to ``goal`` per cell, from all replicates, grid and search.
 
     ``fitted``: the minimum of a curve through the points within a factor 4 of their replicate's
-    best, with its interval (`basin`); the value is kept at or under the largest of those points
-    that lies below every rate that diverged, and where it lies over a `cliff` it is the largest
-    rate up to which every replicate reached the goal, as fresh ones must. ``best``, where these
-    points are too few: geometric mean of every replicate's best, with the Student interval over
-    replicates, made to hold the next rates tried on either side and clipped to the box. It also
-    serves where no trial reached the goal; best is then the lowest validation loss at the end of
-    the budget. ``none``: every trial diverged or failed.
+    best, with its interval (`basin`), whose standard error draws on all cells
+    (`with_common_errors`); the value is kept at or under the largest of those points that lies
+    below every rate that diverged, and where it lies over a `cliff` it is the largest rate up to
+    which every replicate reached the goal, as fresh ones must. ``best``, where these points are
+    too few: geometric mean of every replicate's best, with the Student interval over replicates,
+    made to hold the next rates tried on either side and clipped to the box. It also serves where
+    no trial reached the goal; best is then the lowest validation loss at the end of the budget.
+    ``none``: every trial diverged or failed.
 
     Where momentum or weight decay were searched too, the tuned setting is that of the trial of
     fewest steps, ``best``, and the interval of its learning rate is profiled over them
@@ -110,10 +111,13 @@ def tuned_learning_rates(
     seen = observations(trials, curves, quantity=quantity, goals=[goal])
     seen["loss"] = trials["last_validation_loss"].to_numpy(dtype=np.float64)
     seen[_OTHERS] = trials[_OTHERS].to_numpy(dtype=np.float64)
+    groups = [part for _, part in seen.sort_values(_SORTED).groupby(["model", "batch_size"])]
+    cells = [_cell(part) for part in groups]
+    fits = with_common_errors([None if cell.joint else _fitted(cell) for cell in cells])
     rows = [
-        {"model": cell["model"].iloc[0], "batch_size": cell["batch_size"].iloc[0]}
-        | _row(_tune(_cell(cell), np.log(np.array(box)), confidence))
-        for _, cell in seen.sort_values(_SORTED).groupby(["model", "batch_size"])
+        {"model": part["model"].iloc[0], "batch_size": part["batch_size"].iloc[0]}
+        | _row(_tune(cell, fitted, np.log(np.array(box)), confidence))
+        for part, cell, fitted in zip(groups, cells, fits, strict=True)
     ]
     columns = ["model", "batch_size", "learning_rate", "low", "high", "edge", "method"]
     return pd.DataFrame(rows, columns=[*columns, *_OTHERS])
@@ -140,7 +144,7 @@ def _cell(seen: pd.DataFrame) -> _Cell:
     )
 
 
-def _tune(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
+def _tune(cell: _Cell, fitted: Basin | None, box: NDArray[np.float64], confidence: float) -> _Tuned:
     usable = np.isfinite(cell.cost)
     if not np.any(usable):
         edge = "low" if np.any(cell.diverged) else ""
@@ -148,9 +152,8 @@ def _tune(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned:
     box = np.array([min(box[0], *cell.rate), max(box[1], *cell.rate)])
     if cell.joint:
         return _jointly(cell, box, confidence)
-    rate = _fitted(cell, confidence) if cell.reached else None
-    method = "fitted" if rate else "best"
-    rate = rate or _best(cell, box, confidence)
+    method = "fitted" if fitted else "best"
+    rate = _kept(cell, fitted, confidence) if fitted else _best(cell, box, confidence)
     assert rate.value is not None
     return _Tuned(rate, _edge(cell, rate.value), method, cell.others[0])
 
@@ -163,24 +166,35 @@ def _jointly(cell: _Cell, box: NDArray[np.float64], confidence: float) -> _Tuned
     return _Tuned(rate, _edge(cell, rate.value), "best", cell.others[usable[trial]])
 
 
-def _fitted(cell: _Cell, confidence: float) -> Interval | None:
-    reached = np.isin(cell.replicate, cell.replicate[np.isfinite(cell.cost)])
-    rate, replicate = cell.rate[reached], cell.replicate[reached]
-    # A curve through the survivors says nothing of where trials break: the ceiling does.
-    cost = cell.cost[reached]
-    exceeded = np.where(cell.diverged, -np.inf, cell.exceeded)[reached]
-    usable = np.isfinite(cost)
-    limit = _lowest(np.where(usable, cost, np.inf), replicate) + _WINDOW
-    near = usable & (cost <= limit)
-    found = basin(
-        rate, np.where(near, cost, np.minimum(exceeded, limit)), replicate, near, confidence
-    )
-    if found is None or found.value is None or found.low is None or found.high is None:
+def _fitted(cell: _Cell) -> Basin | None:
+    if not cell.reached:
         return None
-    value = min(found.value, _ceiling(cell, rate[near]))
-    if (fall := cliff(cell.rate, cell.cost, cell.replicate)) and found.value > fall.edge:
-        value = min(value, fall.safe)
-    return Interval(value, min(found.low, value), max(found.high, value))
+    near, limit = _near(cell)
+    there = np.isin(cell.replicate, cell.replicate[np.isfinite(cell.cost)])
+    # A curve through the survivors says nothing of where trials break: the ceiling does.
+    exceeded = np.where(cell.diverged, -np.inf, cell.exceeded)
+    y = np.where(near, cell.cost, np.minimum(exceeded, limit))
+    return basin(cell.rate[there], y[there], cell.replicate[there], near[there])
+
+
+def _near(cell: _Cell) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Trials close to their replicate's best, and the cost up to which they are."""
+    usable = np.isfinite(cell.cost)
+    limit = _lowest(np.where(usable, cell.cost, np.inf), cell.replicate) + _WINDOW
+    return usable & (cell.cost <= limit), limit
+
+
+def _kept(cell: _Cell, fitted: Basin, confidence: float) -> Interval:
+    """The fitted minimum, kept where no replicate broke."""
+    found = fitted.interval(confidence)
+    assert found.low is not None
+    assert found.high is not None
+    value = min(fitted.value, _ceiling(cell, cell.rate[_near(cell)[0]]))
+    high = found.high
+    if fall := cliff(cell.rate, cell.cost, cell.replicate):
+        value = min(value, fall.safe) if fitted.value > fall.edge else value
+        high = max(high, fall.edge) if fall.steep else high
+    return Interval(value, min(found.low, value), max(high, value))
 
 
 def _best(cell: _Cell, box: NDArray[np.float64], confidence: float) -> Interval:

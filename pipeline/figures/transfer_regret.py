@@ -72,7 +72,7 @@ def _chart(study: Study, rows: list[Row]) -> alt.LayerChart:
     levels = [estimates.level(goal) for goal in reversed(estimates.goals)]
     goal = chooser("regret_goal", f"{estimates.goal_quantity.capitalize()} at most", levels)
     shown = [rule for rule in _RULES.values() if any(row["rule"] == rule for row in rows)]
-    y = alt.Y("model:N", title=None).scale(domain=list(estimates.models), paddingInner=0.3)
+    y = alt.Y("model:N", title="Network").scale(domain=list(estimates.models), paddingInner=0.3)
     aside = alt.YOffset("rule:N").scale(domain=shown)
     colours = list(_COLOURS[: len(shown)])
     colour = alt.Color("rule:N", title="Learning rate").scale(domain=shown, range=colours)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.paired_test import PairedTest, degrees, holm
+from pipeline.paired_test import PairedTest, holm, reach
 from pipeline.power import MOST, detectable, power, replicates_needed
 
 
@@ -47,8 +47,8 @@ def test_pairs_that_do_not_vary() -> None:
     assert PairedTest.of(np.zeros(3), 0.0).p_value == 1
     assert PairedTest.of(np.ones(3), 0.0).p_value == 0
     assert PairedTest.of(np.ones(3), 1.0).p_value == pytest.approx(2 * stats.norm.sf(1), rel=1e-4)
-    assert degrees(1.0, 0.0, 5) == 4
-    assert degrees(1.0, 1.0, 5) > 100
+    assert reach(1.0, 0.0, 5, 0.05) == pytest.approx(stats.t.isf(0.025, 4) / 5**0.5)
+    assert reach(0.0, 1.0, 5, 0.05) == pytest.approx(stats.norm.isf(0.025))
 
 
 def slow_holm(p_values: list[float], level: float) -> set[int]:

@@ -69,7 +69,8 @@ class Clone:
 
     def trained(self) -> int:
         """Trials in the ledger, that is, ever trained."""
-        files = (self.folder / "ledger").glob("*.parquet")
+        races = (self.folder / "ledger").glob("*.parquet")
+        files = [file for file in races if ".probes-" not in file.name]
         return sum(pd.read_parquet(f, columns=["member"])["member"].nunique() for f in files)
 
     def table(self, name: str = "sweep/trials") -> bytes:
