@@ -66,7 +66,7 @@ def setting_at(measured: Sequence[Setting], batch_size: int) -> Setting:
     Between two measured batch sizes learning rate, steps and their limits are interpolated, linear
     in all logarithms, which is the power law that joins the neighbours; that limits are
     interpolated as well errs on the wide side, since the estimates of two cells are independent.
-    What one neighbour does not know, is not known in between. Source: SCIENCE.md, estimands 2
+    What one neighbour does not know, is not known in between. Source: docs/science.md, estimands 2
     and 5.
 
     Args:

@@ -88,9 +88,9 @@ def basin(
     either side of the value, for what is between two rates, a cliff say, was not seen, and does
     not reach beyond the next rates tried around the near points.
 
-    Source: SCIENCE.md, estimand 5; the shape is fitted to, and its coverage measured on, the noisy
-    quadratic (docs/science-selftest.md); jackknife: Tukey 1958, "Bias and confidence in not quite
-    large samples".
+    Source: docs/science.md, estimand 5; the shape is fitted to, and its coverage measured on, the
+    noisy quadratic (docs/science-selftest.md); jackknife: Tukey 1958, "Bias and confidence in not
+    quite large samples".
 
     Args:
         x: Natural log of the learning rate [n].

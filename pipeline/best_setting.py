@@ -39,7 +39,7 @@ def best_setting(
     the learning rate too: the mean of these profiled learning rates has a Student interval over
     replicates. It is made to hold the next learning rates tried around the best trial's, and
     clipped to the box; one replicate alone leaves the whole box. That the best trial won is partly
-    luck, which is why confirm trains it again. Source: SCIENCE.md, estimand 5, by profile.
+    luck, which is why confirm trains it again. Source: docs/science.md, estimand 5, by profile.
 
     Args:
         rate: Log of the learning rate [n].

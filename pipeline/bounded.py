@@ -53,7 +53,7 @@ def bounded(
 
     An interval where the estimate lies within and has both limits; else the limit on the side of
     the measurements, which is that of a two-sided interval and so conservative as a bound. A bound
-    that is chosen after the data are seen has to pay for the choice. Source: SCIENCE.md,
+    that is chosen after the data are seen has to pay for the choice. Source: docs/science.md,
     estimand 4.
 
     Args:

@@ -80,7 +80,7 @@ def estimates(tables: Tables, settings: Settings, *, dataset: str, train_example
     Student interval of their logarithm (`steps_to_goal`); errors and losses at a fixed budget are
     means with a Student interval, that of an error kept in [0, 1], over the replicates that had
     not diverged by then, whose number stands beside. ``replicates`` counts what was measured,
-    ``missing`` what failed. Source: SCIENCE.md, estimands 2 to 5, each in its own module.
+    ``missing`` what failed. Source: docs/science.md, estimands 2 to 5, each in its own module.
 
     Args:
         tables: Results of sweep and confirm, rows in any order.

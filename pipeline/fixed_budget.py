@@ -27,7 +27,7 @@ def at_landmark(
     """Every trial at a landmark of its own: after the study's epochs, or at the end of the budget.
 
     Read at the landmark's evaluation (the last one up to it, should there be none). Only trials
-    that stop neither at a goal nor for a race-mate have one: confirm's. Source: SCIENCE.md,
+    that stop neither at a goal nor for a race-mate have one: confirm's. Source: docs/science.md,
     estimand 3, the plain picture; and its trap that racing censors fixed-budget figures.
 
     Args:

@@ -55,7 +55,7 @@ def observations(
     later. The crossing lies between the evaluation before (``low``) and that one (``high``):
     ``steps`` interpolates between them, linear in the value and in the logarithm of steps. A step
     is the smallest unit, so the logarithm starts at 1 where ``low`` is step 0, and a goal that
-    holds before training counts as one step. Source: SCIENCE.md, estimand 1; steps to a goal
+    holds before training counts as one step. Source: docs/science.md, estimand 1; steps to a goal
     error as in Shallue et al. 2018 (arXiv 1811.03600), section 3.1; racing and budgets censor
     from the right (Kalbfleisch & Prentice 2002, section 1.3).
 

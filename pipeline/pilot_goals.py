@@ -52,7 +52,7 @@ def pilot_goals(
     is a tenth of it at most. Networks whose median stays above 0.7 times the value before training
     have not trained, and no say. The other two goals lie an eighth and a quarter of the way, in the
     logarithm, from the hardest to the untrained networks' value. All are rounded up to three
-    digits. Source: SCIENCE.md, traps (never a lucky minimum); Shallue et al. 2018 (arXiv
+    digits. Source: docs/science.md, traps (never a lucky minimum); Shallue et al. 2018 (arXiv
     1811.03600), section 4.1, goals that are chosen so that every network reaches them.
 
     Args:

@@ -31,8 +31,8 @@ def probe_estimates(
     η·(λ_max + weight decay), the curvature of what is descended, to be held against
     ``stability_limit``; Keskar's φ is in per cent. Both are means with a Student interval. At a
     goal each replicate that reached it is read where it did so, between its probes before and
-    after, linear in the logarithm of steps, which keeps |G|² and tr Σ unbiased. Source: SCIENCE.md,
-    estimands 6 and 7; McCandlish et al. 2018 (arXiv 1812.06162), appendix A.1.
+    after, linear in the logarithm of steps, which keeps |G|² and tr Σ unbiased. Source:
+    docs/science.md, estimands 6 and 7; McCandlish et al. 2018 (arXiv 1812.06162), appendix A.1.
 
     Args:
         probes: Rows of the probes table that belong to the cell; None or empty where none do.

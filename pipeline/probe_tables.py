@@ -74,7 +74,8 @@ def stability_limit(trial: Trial, recipe: Recipe) -> float:
     """Largest λ·η at which a quadratic of curvature λ is still descended, in full batches.
 
     2 for plain gradient descent, 2 + 2β with heavy-ball momentum, (2 + 2β)/(1 + 2β) with
-    Nesterov's. Source: Cohen et al. 2021 (arXiv 2103.00065), appendix B; SCIENCE.md, estimand 7.
+    Nesterov's. Source: Cohen et al. 2021 (arXiv 2103.00065), appendix B; docs/science.md, estimand
+    7.
 
     Args:
         trial: Gives β.

@@ -75,7 +75,7 @@ def usable(measured: Replicates) -> Usable:
         measured: All of one model at one goal.
 
     Returns:
-        The two selections, and remarks by rising batch size. Source: SCIENCE.md, estimand 1;
+        The two selections, and remarks by rising batch size. Source: docs/science.md, estimand 1;
         Hahn & Meeker 1991, "Statistical Intervals", section 4.7 (a further observation).
     """
     fitted = np.isin(measured.kind, ["reached", "censored"])

@@ -86,8 +86,8 @@ def scaling_rules(tuned: pd.DataFrame, confidence: float) -> ScalingRules:
     scale is estimated, so that AICc = n·log(RSS/n) + 2k + 2k(k + 1)/(n − k − 1) with k the rule's
     parameters and that scale (Hurvich & Tsai 1989). Intervals of parameters profile the sum of
     squares with F(1, n − p). The rules are not resolved where fewer than two of them have an AICc,
-    or another lies within 2 of the least. Source: SCIENCE.md, estimand 5; Burnham & Anderson 2002,
-    "Model Selection and Multimodel Inference", section 2.6.
+    or another lies within 2 of the least. Source: docs/science.md, estimand 5; Burnham & Anderson
+    2002, "Model Selection and Multimodel Inference", section 2.6.
 
     Args:
         tuned: Rows of `pipeline.tuning.tuned_learning_rates` of one model.

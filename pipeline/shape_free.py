@@ -23,8 +23,8 @@ def slope_half(
     """The log B at which d log S / d log B = −1/2 on the smooth curve.
 
     There S·E is least: below it a larger batch saves more steps than it costs examples, in
-    proportion, above it less. A hyperbola has it at B_crit. Source: SCIENCE.md, estimand 4; Lin &
-    Dunson 2014, Biometrika 101 (limits from projected draws).
+    proportion, above it less. A hyperbola has it at B_crit. Source: docs/science.md, estimand 4;
+    Lin & Dunson 2014, Biometrika 101 (limits from projected draws).
 
     Args:
         slopes: Drawn slopes [D, K] of `pipeline.smooth_curve`.
@@ -47,8 +47,8 @@ def overhead20(
     and −E·d log S / d log B = dS / d(1 / B) at any B; the mean of its logarithm over the lowest
     quarter of the log range stands for it. A hyperbola has the same rate everywhere, so that there
     the number is B_crit / 5 wherever the measurements begin. The examples at the smallest batch
-    size would be too many unless that lies far below. Source: SCIENCE.md, estimand 4; McCandlish
-    et al. 2018 (arXiv 1812.06162), eq. 2.11; Lin & Dunson 2014, Biometrika 101.
+    size would be too many unless that lies far below. Source: docs/science.md, estimand 4;
+    McCandlish et al. 2018 (arXiv 1812.06162), eq. 2.11; Lin & Dunson 2014, Biometrika 101.
 
     Args:
         slopes: Drawn slopes [D, K] of `pipeline.smooth_curve`.

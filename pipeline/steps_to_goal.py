@@ -21,8 +21,8 @@ def steps_to_goal(observed: pd.DataFrame, confidence: float) -> Interval:
     Where a measured replicate was censored or diverged the mean is not known: ``value`` and
     ``high`` are None, and ``low`` is the lower confidence limit of the median, for which the
     censored stand at their last step and the diverged at infinity (None if that limit is infinite
-    or the replicates are too few). Source: SCIENCE.md, estimands 1 and 2; on never dropping the
-    censored, Kalbfleisch & Prentice 2002, section 1.3.
+    or the replicates are too few). Source: docs/science.md, estimands 1 and 2; on never dropping
+    the censored, Kalbfleisch & Prentice 2002, section 1.3.
 
     Args:
         observed: Observations of replicates of one cell at one goal: ``kind``, ``steps``.

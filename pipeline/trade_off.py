@@ -117,7 +117,7 @@ def fit_trade_off(measured: Replicates, confidence: float, space: Space = "log")
     some replicate diverged are left out of everything, since a lognormal spread of steps has no
     place for that. Failed replicates are as if never run. ``reason`` names them all.
     The two other definitions come from `pipeline.smooth_curve`, in log space always. Source:
-    McCandlish et al. 2018 (arXiv 1812.06162), eq. 2.11, in the form of SCIENCE.md, estimand 4;
+    McCandlish et al. 2018 (arXiv 1812.06162), eq. 2.11, in the form of docs/science.md, estimand 4;
     profile interval and lack of fit as in Bates & Watts 1988, sections 1.3.2 and 6.1.
 
     Args:

@@ -89,7 +89,7 @@ def tuned_learning_rates(
 
     Where momentum or weight decay were searched too, the tuned setting is that of the trial of
     fewest steps, ``best``, and the interval of its learning rate is profiled over them
-    (`best_setting`). Source: SCIENCE.md, estimand 5; Shallue et al. 2018 (arXiv 1811.03600),
+    (`best_setting`). Source: docs/science.md, estimand 5; Shallue et al. 2018 (arXiv 1811.03600),
     section 4.1, tune per batch size, and check the optimum against the edge of the space.
 
     Args:

@@ -118,7 +118,7 @@ def verdicts(
     that can be tested. Its variance holds what the sweep's choice of learning rates adds, which
     fresh replicates at the chosen ones do not show. A verdict needs the corrected interval to
     exclude 0 and the same sign at every goal, three at least. The replicates needed are those for
-    the difference seen, at the first, strictest of Holm's levels. Source: SCIENCE.md, Verdict;
+    the difference seen, at the first, strictest of Holm's levels. Source: docs/science.md, Verdict;
     Holm 1979, "A simple sequentially rejective multiple test procedure".
 
     Args:

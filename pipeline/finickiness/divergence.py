@@ -39,7 +39,7 @@ def diverged_share(curves: Sequence[GridCurve], confidence: float) -> Interval:
     Clopper and Pearson's of all trials as if independent. Trials of a grid are spread more evenly
     than independent ones, so the second is conservative; it serves where replicates agree by
     chance. Only a loss that is no longer finite counts: a trial stuck at guessing has not diverged.
-    Source: SCIENCE.md, F5; Clopper & Pearson 1934.
+    Source: docs/science.md, F5; Clopper & Pearson 1934.
 
     Args:
         curves: Grid curves of one cell, or of all cells of a model.
@@ -72,7 +72,7 @@ def divergence_edge(curves: Sequence[GridCurve], confidence: float) -> Edge | No
 
     Per replicate half way, in log η, between the lowest rate that diverged and the next below it;
     the geometric mean over replicates with its Student interval. With it a learning rate can be
-    read as a share of each model's own edge. Source: SCIENCE.md, F5.
+    read as a share of each model's own edge. Source: docs/science.md, F5.
 
     Args:
         curves: Grid curves of one cell.

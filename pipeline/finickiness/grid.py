@@ -58,7 +58,7 @@ def grid_curves(
 ) -> list[GridCurve]:
     """The design's trials alone: what search and expansion added looks where steps are few.
 
-    Failed trials say nothing of steps and are left out. Source: SCIENCE.md, traps: adaptive
+    Failed trials say nothing of steps and are left out. Source: docs/science.md, traps: adaptive
     sampling thins the surface where it is not looking, so F1, F4 and F5 read the grid only.
 
     Args:

@@ -46,8 +46,8 @@ def search_cost(curves: Sequence[GridCurve], tuned: float | None, confidence: fl
     Per replicate the chance of n draws without replacement is 1 − C(N − w, n)/C(N, n), with w of
     its N points at most 1.2 times the tuned steps. It is averaged over replicates; the interval of
     ``trials`` is where the Student limits of that average cross 90 %. Tuned steps are confirm's,
-    from fresh replicates: the sweep's own best would be a lucky minimum. Source: SCIENCE.md, F4;
-    expected performance of a search budget, Dodge et al. 2019 (arXiv 1909.03004), section 3.
+    from fresh replicates: the sweep's own best would be a lucky minimum. Source: docs/science.md,
+    F4; expected performance of a search budget, Dodge et al. 2019 (arXiv 1909.03004), section 3.
 
     Args:
         curves: Grid curves of one cell.

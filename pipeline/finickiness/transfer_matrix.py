@@ -52,7 +52,7 @@ def transfer_matrix(
     a censored neighbour counts at its last step and one that diverged at the budget, and the
     entry is then a lower bound. Student interval over replicates. It is for display: it reads the
     sweep, on which the tuned rates were chosen, and the race cuts it short at the race factor;
-    `transfer_regret` measures. Source: SCIENCE.md, F2.
+    `transfer_regret` measures. Source: docs/science.md, F2.
 
     Args:
         curves: Grid curves of one model.

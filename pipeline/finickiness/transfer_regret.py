@@ -117,7 +117,7 @@ def transfer_regret(table: pd.DataFrame, reference: int, confidence: float) -> T
     choice of the learning rates. A batch size at which some replicate did not reach the goal with
     its tuned rate has no tuned steps to compare with; it is left out and named, as are those
     at which every trial failed. A replicate with a failed trial is left out whole, so that all
-    average the same batch sizes. Source: SCIENCE.md, F2.
+    average the same batch sizes. Source: docs/science.md, F2.
 
     Args:
         table: Rows of `regrets` of one model, rule and goal.

@@ -48,8 +48,9 @@ def tuned_spread(found: pd.DataFrame, confidence: float) -> TunedSpread:
     picked after the fact, so the interval is one that holds for all pairs of batch sizes at once:
     Tukey's, of log losses laid out by batch size and replicate, with (n − 1)(k − 1) degrees of
     freedom; 1 inside means that no spread is resolved, and the ratio is then chance's. Only
-    confirm's runs are read, which no race censors. Source: SCIENCE.md, F3; Tukey 1953, "The problem
-    of multiple comparisons"; Scheffé 1959, "The Analysis of Variance", sections 3.6 and 4.2.
+    confirm's runs are read, which no race censors. Source: docs/science.md, F3; Tukey 1953, "The
+    problem of multiple comparisons"; Scheffé 1959, "The Analysis of Variance", sections 3.6 and
+    4.2.
 
     Args:
         found: Tuned replicates of one model at their budget: ``batch_size``, ``replicate``,

@@ -56,7 +56,7 @@ def window(curves: Sequence[GridCurve], factor: float, confidence: float) -> Win
     with a Student interval; a model's, the mean over replicates of its mean over batch sizes.
 
     It is resolved where it is at least as wide as the spacing of the grid and its lower limit is
-    above 0: 1.2× is often less than single runs differ by. Source: SCIENCE.md, F1.
+    above 0: 1.2× is often less than single runs differ by. Source: docs/science.md, F1.
 
     Args:
         curves: Grid curves of one cell, or of all cells of a model.

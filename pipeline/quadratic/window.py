@@ -16,7 +16,7 @@ def decades(rates: NDArray[np.float64], steps: NDArray[np.float64], factor: floa
     """Width of the window of one run of every learning rate: one replicate.
 
     Log steps are interpolated linearly in log η; towards a rate that did not reach the goal the
-    edge is put half way. Source: SCIENCE.md, F1.
+    edge is put half way. Source: docs/science.md, F1.
 
     Args:
         rates: η [K], increasing.

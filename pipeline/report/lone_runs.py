@@ -66,7 +66,7 @@ class LoneRuns:
 
 
 def lone_runs(estimates: Estimates, seconds: pd.DataFrame) -> LoneRuns:
-    """Multiply steps by seconds. Source: SCIENCE.md, estimand 8.
+    """Multiply steps by seconds. Source: docs/science.md, estimand 8.
 
     Args:
         estimates: Gives tuned steps and examples to the hardest goal.

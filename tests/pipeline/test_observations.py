@@ -60,7 +60,7 @@ def one(ended: str, evaluations: Evaluations, goal: float = 0.1) -> pd.Series:
 def observed_by_estimand_1(
     trial: pd.Series, curve: pd.DataFrame, column: str, goal: float
 ) -> tuple[str, float, float, float]:
-    """SCIENCE.md, estimand 1, one evaluation at a time: kind, steps, low, high."""
+    """docs/science.md, estimand 1, one evaluation at a time: kind, steps, low, high."""
     if trial["ended"] in {"failed", "out_of_memory"}:
         return "missing", math.nan, math.nan, math.nan
     before = None

@@ -1,4 +1,4 @@
-"""Every estimator's docstring names its source (SCIENCE.md)."""
+"""Every estimator's docstring names its source (docs/science.md)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ ESTIMATORS = [
     "trade_off",
     "tuning",
     "verdict",
-    "vertex",
 ]
 
 
