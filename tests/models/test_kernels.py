@@ -44,7 +44,13 @@ def train(races: list[Race], prepared: Prepared, width: int) -> list[TrialResult
     return results
 
 
-@pytest.mark.parametrize("name", names())
+# resnet18 takes longer than all others together; resnet8 couples examples as well.
+LONG = {"resnet18"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in names()]
+)
 def test_both_kernels_train_the_same_network(
     name: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:

@@ -177,7 +177,10 @@ def test_a_dead_workers_cohort_runs_again(
             np.testing.assert_array_equal(left.curve.validation_loss, right.curve.validation_loss)
 
 
-@pytest.mark.parametrize(("lives", "ended"), [(2, Ended.EXHAUSTED), (3, Ended.FAILED)])
+@pytest.mark.parametrize(
+    ("lives", "ended"),
+    [pytest.param(2, Ended.EXHAUSTED, marks=pytest.mark.slow), (3, Ended.FAILED)],
+)
 def test_a_cohort_that_kills_its_workers_is_given_up_after_three(
     lives: int, ended: Ended, prepared_folder: Path, recipe: Recipe, make_race: MakeRace,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -60,8 +60,13 @@ def test_fifty_steps_equal_torch_optim(
     assert_equals_lone_runs(races, prepared)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "adamw"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "optimiser"),
+    [
+        *((model, "adamw") for model in MODELS),
+        *(pytest.param(model, "adam", marks=pytest.mark.slow) for model in MODELS),
+    ],
+)
 def test_members_are_bitwise_equal_at_any_width_and_after_mates_have_left(
     model: str, optimiser: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:

@@ -164,6 +164,7 @@ def test_nothing_of_the_project_names_a_registry_or_a_folder_of_ours() -> None:
     assert "--index-url" not in lock
 
 
+@pytest.mark.slow
 def test_an_infeasible_cell_is_declared_in_table_and_report(clone: Clone) -> None:
     model = "tests.pipeline.networks:batch_norm"
     clone.set({
