@@ -16,8 +16,7 @@ class Cliff(NamedTuple):
     """The replicate that falls first.
 
     Attributes:
-        edge: Where it falls, in the middle between the last rate of a replicate that reached the
-            goal and its first that did not; the least over replicates.
+        edge: Lowest rate above a replicate's best at which it did not reach the goal.
         safe: Largest rate up to which every replicate reached the goal, so under ``edge``.
         steep: Whether every replicate that falls does so right above its best rate: steps still
             decrease up to the edge, which so is as far as the optimum can be.
@@ -36,8 +35,8 @@ def cliff(
     Steps to goal say nothing of trials that never got there, so a curve fitted to those that did
     falls on through rates at which others failed, and its minimum may lie beyond. A replicate that
     was tried above its best rate and fell short, diverged or not, is evidence against that rate.
-    Its fall is known to lie between two rates that were tried, and at the middle of them is as
-    likely as not.
+    Between its last rate that reached the goal and that one nothing is known: on the noisy
+    quadratic the optimum lies just there, so only the rate itself is taken as the edge.
 
     Args:
         rate: Log of the learning rate [n].
@@ -57,7 +56,7 @@ def cliff(
         if len(short):
             first = float(short.min())
             last = float(own[reached & (own < first)].max())
-            falls.append(((first + last) / 2, last, bool(best == last)))
+            falls.append((first, last, bool(best == last)))
     if not falls:
         return None
     edges, lasts, steep = zip(*falls, strict=True)

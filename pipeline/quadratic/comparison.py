@@ -18,7 +18,7 @@ __all__ = ["CellCheck", "Comparison", "Measured"]
 
 _ERRORS: Final = 3.0  # standard errors that a mean may be off by
 _WINDOW: Final = 0.10  # share that the mean window may be off by
-_CHANCE: Final = 0.01  # of a right method to miss more tuned learning rates than allowed
+_CHANCE: Final = 0.001  # of a right method to miss more tuned learning rates than allowed
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Comparison:
 
     @property
     def misses_allowed(self) -> int:
-        """Intervals that a right method leaves out with more than a hundredth's chance or fewer."""
+        """Intervals that a right method leaves out with more than `_CHANCE` or fewer."""
         confidence = self.cells[0].confidence
         return int(stats.binom.isf(_CHANCE, len(self.cells), 1 - confidence))
 

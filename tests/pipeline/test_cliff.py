@@ -50,7 +50,7 @@ def test_the_cliff_is_between_the_last_that_reached_and_the_first_that_did_not()
     found = cliff(rate, cost, replicate)
     assert found is not None
     assert np.exp(found.safe) == pytest.approx(0.2)
-    assert np.exp(found.edge) == pytest.approx(math.sqrt(0.2 * 0.4))
+    assert np.exp(found.edge) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
