@@ -168,5 +168,5 @@ def test_no_table_breaks_it_and_order_changes_nothing(logs: list[float], seed: i
         for interval in (one.level, one.shape):
             assert interval.value is None or math.isfinite(interval.value)
             if None not in (interval.value, interval.low, interval.high):
-                assert interval.low <= interval.value * (1 + 1e-9)  # type: ignore[operator]
-                assert interval.value <= interval.high * (1 + 1e-9) + 1e-12  # type: ignore[operator]
+                assert interval.low <= interval.value + 1e-9 * abs(interval.value) + 1e-12  # type: ignore[operator]
+                assert interval.value <= interval.high + 1e-9 * abs(interval.high) + 1e-12  # type: ignore[operator]
