@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.preparation import prepared_in
 from pipeline.calibration import Conditions
-from pipeline.datasets import specification
-from pipeline.images import Prepared, load_prepared, write_prepared
+from pipeline.images import Prepared, load_prepared
 from pipeline.settings import DataSettings
 from pipeline.settings_file import load_settings
 from pipeline.study.calibrate import Effort, timed
@@ -79,13 +79,7 @@ def _digits() -> Prepared:
         test_fraction=0.125,
     )
     with tempfile.TemporaryDirectory() as name:
-        raw, folder = Path(name) / "raw", Path(name) / "prepared"
-        raw.mkdir()
-        folder.mkdir()
-        digits = specification("digits")
-        digits.fetch(raw)
-        write_prepared(folder, data, digits.read(raw))
-        return load_prepared(folder)
+        return load_prepared(prepared_in(Path(name), data))
 
 
 def conditions() -> dict[str, str | int]:

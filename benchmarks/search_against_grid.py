@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pipeline.datasets import specification
+from benchmarks.preparation import prepared_in
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
-from pipeline.images import write_prepared
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.runner import Runner
@@ -32,7 +31,7 @@ from pipeline.settings_file import load_settings
 from pipeline.study.sweep import searched
 from pipeline.tables import curves_table, trials_table
 from pipeline.tracking import NullMirror
-from pipeline.tuning import tuned_learning_rates
+from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +66,7 @@ def main() -> None:
     parser.add_argument("--sampler", default="gp")
     parser.add_argument("--proposals", type=int, default=4, help="of a round")
     asked = parser.parse_args()
-    prepared = digits(asked.folder)
+    prepared = prepared_in(asked.folder, load_settings(Path("params.yaml")).data)
     engine = LocalEngine(2, prepared)
     runner = Runner(
         "search", Ledger(asked.folder / "ledger", print), engine, NullMirror(), 36, print
@@ -132,15 +131,7 @@ def _design(settings: Settings, manifest: Manifest) -> Design:
 
 
 def _tuned(results: list[RaceResult], settings: Settings) -> pd.DataFrame:
-    sweep = settings.sweep
-    return tuned_learning_rates(
-        trials_table(results),
-        curves_table(results),
-        quantity=sweep.goals.quantity,
-        goal=sweep.goals.hardest,
-        box=(sweep.learning_rates.low, sweep.learning_rates.high),
-        confidence=settings.analysis.confidence,
-    )
+    return tuned_by(settings, trials_table(results), curves_table(results))
 
 
 def _tell(widths: list[Width]) -> None:
@@ -157,19 +148,6 @@ def _tell(widths: list[Width]) -> None:
     wins = sum(cell.search < cell.fine for cell in widths)
     ratio = statistics.median(cell.search / cell.fine for cell in widths)
     print(f"seed {widths[0].seed}: narrower in {wins} of {len(widths)}, median ratio {ratio:.2f}")
-
-
-def digits(folder: Path) -> Path:
-    """The digits, prepared under params.yaml in ``folder`` unless they are there."""
-    prepared = folder / "prepared"
-    if not prepared.exists():
-        raw = folder / "raw"
-        raw.mkdir(parents=True, exist_ok=True)
-        prepared.mkdir()
-        digits = specification("digits")
-        digits.fetch(raw)
-        write_prepared(prepared, load_settings(Path("params.yaml")).data, digits.read(raw))
-    return prepared
 
 
 def _conditions(sampler: str, proposals: int) -> dict[str, str | int]:

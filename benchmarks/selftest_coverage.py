@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -21,19 +22,21 @@ import numpy as np
 import torch
 from scipy import stats
 
-from pipeline.datasets import specification
+from benchmarks.preparation import prepared_in
 from pipeline.engines.inline import InlineEngine
-from pipeline.images import load_prepared, write_prepared
+from pipeline.finickiness.grid import grid_curves
+from pipeline.finickiness.window import window
+from pipeline.images import load_prepared
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.quadratic.setting import selftest_settings
-from pipeline.quadratic.truth import truth
+from pipeline.quadratic.truth import FACTOR, truth
 from pipeline.runner import Runner
-from pipeline.study.selftest import measured_window, schedule
+from pipeline.study.selftest import schedule
 from pipeline.study.session import design_of
 from pipeline.study.sweep import searched
 from pipeline.tables import curves_table, trials_table
-from pipeline.tuning import tuned_learning_rates
+from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20, help="how many, from 0 on")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    prepared, started = _prepared(asked.folder), time.process_time()
+    prepared, started = prepared_in(asked.folder, selftest_settings().data), time.process_time()
     engine = InlineEngine(load_prepared(prepared))
     cells: list[Cell] = []
     for seed in range(asked.seeds):
@@ -83,24 +86,20 @@ def _sweep(seed: int, prepared: Path, runner: Runner) -> list[Cell]:
     settings = selftest_settings(seed=seed)
     results = searched(design_of(settings, read_manifest(prepared)), runner.run)
     trials, curves = trials_table(results), curves_table(results)
-    sweep = settings.sweep
-    tuned = tuned_learning_rates(
-        trials,
-        curves,
-        quantity=sweep.goals.quantity,
-        goal=sweep.goals.hardest,
-        box=(sweep.learning_rates.low, sweep.learning_rates.high),
-        confidence=settings.analysis.confidence,
-    )
+    goals = settings.sweep.goals
+    tuned = tuned_by(settings, trials, curves)
+    grid = grid_curves(trials, curves, quantity=goals.quantity, goal=goals.hardest)
     return [
         Cell(
             seed,
             int(row["batch_size"]),
             *(float(row[name]) for name in ("learning_rate", "low", "high")),
             str(row["method"]),
-            measured_window(trials[trials["batch_size"] == row["batch_size"]], curves, settings),
+            found.decades.value or math.nan,
         )
         for _, row in tuned.iterrows()
+        for own in [[curve for curve in grid if curve.batch_size == row["batch_size"]]]
+        for found in [window(own, FACTOR, settings.analysis.confidence)]
     ]
 
 
@@ -130,18 +129,6 @@ def _tell(cells: Sequence[Cell], known: dict[int, Truth]) -> None:
         f"covered: {sum(covered)} of {len(covered)} ({np.mean(covered):.1%}); a method that covers "
         f"95 % does so in {low:.0f} to {high:.0f}, 95 times in 100"
     )
-
-
-def _prepared(folder: Path) -> Path:
-    prepared = folder / "prepared"
-    if not prepared.exists():
-        raw = folder / "raw"
-        raw.mkdir(parents=True, exist_ok=True)
-        prepared.mkdir()
-        quadratic = specification("noisy_quadratic")
-        quadratic.fetch(raw)
-        write_prepared(prepared, selftest_settings().data, quadratic.read(raw))
-    return prepared
 
 
 def _conditions(seeds: int, seconds: float) -> dict[str, Any]:

@@ -26,11 +26,10 @@ from pathlib import Path
 import optuna
 from scipy.stats import t
 
-from pipeline.datasets import specification
+from benchmarks.preparation import prepared_in
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
 from pipeline.fingerprint import race_fingerprint
-from pipeline.images import write_prepared
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.outcome import RaceResult
@@ -180,14 +179,7 @@ def _examples(results: Sequence[RaceResult]) -> float:
 @contextmanager
 def _opened(folder: Path) -> Iterator[Session]:
     settings = load_settings(Path("params.yaml"))
-    places = Places(prepared=folder / "prepared")
-    if not places.prepared.exists():
-        raw = folder / "raw"
-        raw.mkdir(parents=True, exist_ok=True)
-        places.prepared.mkdir()
-        digits = specification("digits")
-        digits.fetch(raw)
-        write_prepared(places.prepared, settings.data, digits.read(raw))
+    places = Places(prepared=prepared_in(folder, settings.data))
     manifest = read_manifest(places.prepared)
     engine = LocalEngine(2, places.prepared)
     ledger = Ledger(folder / "ledger", print)

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.search_against_grid import digits
+from benchmarks.preparation import prepared_in
 from models.registry import infeasible
 from pipeline.batch_sizes import resolved_batch_sizes
 from pipeline.design import Design
@@ -35,7 +35,7 @@ from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
 from pipeline.tables import curves_table, trials_table
 from pipeline.trial import Cell, Hyperparameters
-from pipeline.tuning import tuned_learning_rates
+from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=60, help="fresh ones per learning rate")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    prepared = digits(asked.folder)
+    prepared = prepared_in(asked.folder, load_settings(Path("params.yaml")).data)
     manifest = read_manifest(prepared)
     engine = LocalEngine(1, prepared)
     runner = Runner("replicates", Ledger(asked.folder / "ledger", print), engine, (), 36, print)
@@ -117,14 +117,7 @@ def _tuned(sweep: _Trained, settings: Settings) -> pd.DataFrame:
         drawn = sweep.trials["replicate"].isin(three)
         keys = sweep.trials.loc[drawn, "fingerprint"]
         curves = sweep.curves[sweep.curves["fingerprint"].isin(keys)]
-        found = tuned_learning_rates(
-            sweep.trials[drawn].reset_index(drop=True),
-            curves,
-            quantity=settings.sweep.goals.quantity,
-            goal=settings.sweep.goals.hardest,
-            box=(settings.sweep.learning_rates.low, settings.sweep.learning_rates.high),
-            confidence=settings.analysis.confidence,
-        )
+        found = tuned_by(settings, sweep.trials[drawn].reset_index(drop=True), curves)
         reference = found.loc[found["batch_size"] == REFERENCE, "learning_rate"].item()
         rows += [
             {

@@ -70,13 +70,16 @@ class Design:
             for size in self.batch_sizes
         )
 
+    def feasible(self) -> tuple[Cell, ...]:
+        """Every cell that can be trained, in the order of `cells`."""
+        return tuple(plan.cell for plan in self.cells() if not plan.infeasible)
+
     def grid(self) -> tuple[Race, ...]:
         """Races of the sweep's design, one per feasible cell and replicate."""
         points = [design_points(self.settings, i) for i in range(self.settings.sweep.replicates)]
         return tuple(
-            self.sweep_race(plan.cell, replicate, tried, "grid")
-            for plan in self.cells()
-            if not plan.infeasible
+            self.sweep_race(cell, replicate, tried, "grid")
+            for cell in self.feasible()
             for replicate, tried in enumerate(points)
         )
 
@@ -87,7 +90,7 @@ class Design:
         a race, with replicates of its own, numbered from 2000.
         """
         reference = resolved_reference(self.settings, self.train_examples)
-        feasible = [p.cell for p in self.cells() if not p.infeasible]
+        feasible = self.feasible()
         cells = [
             next(cell for cell in feasible if cell.model == model and cell.batch_size >= reference)
             for model in self.settings.models
@@ -129,11 +132,10 @@ class Design:
             Assignments; those of equal hyperparameters share a race.
         """
         return tuple(
-            Assignment(rule, self._confirm_race(plan.cell, replicate, chosen))
-            for plan in self.cells()
-            if not plan.infeasible
+            Assignment(rule, self._confirm_race(cell, replicate, chosen))
+            for cell in self.feasible()
             for rule in self.settings.confirm.rules
-            for chosen in [_chosen(rule, plan.cell, tuned, reference)]
+            for chosen in [_chosen(rule, cell, tuned, reference)]
             if chosen is not None
             for replicate in range(
                 MAX_REPLICATES, MAX_REPLICATES + self.settings.confirm.replicates

@@ -16,7 +16,7 @@ from pipeline.plain_values import plain_values
 from pipeline.probe_estimates import probe_estimates
 from pipeline.steps_to_goal import steps_to_goal
 from pipeline.trade_off import trade_off
-from pipeline.tuning import tuned_learning_rates
+from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,20 +135,12 @@ def estimates(tables: Tables, settings: Settings, *, dataset: str, train_example
 
 
 def _evidence(tables: Tables, settings: Settings) -> _Evidence:
-    goals, box = settings.sweep.goals, settings.sweep.learning_rates
-    tuned = tuned_learning_rates(
-        tables.sweep_trials,
-        tables.sweep_curves,
-        quantity=goals.quantity,
-        goal=goals.hardest,
-        box=(box.low, box.high),
-        confidence=settings.analysis.confidence,
-    )
+    goals = settings.sweep.goals
     trials, curves, assigned = tables.confirm_trials, tables.confirm_curves, tables.assignments
     keys = assigned.loc[assigned["rule"] == "tuned", _KEY]
     chosen = trials.merge(keys, on=_KEY, validate="one_to_one")
     return _Evidence(
-        tuned=tuned,
+        tuned=tuned_by(settings, tables.sweep_trials, tables.sweep_curves),
         observed=observations(chosen, curves, quantity=goals.quantity, goals=_goals(settings)),
         plain=assigned.merge(at_landmark(trials, curves, "epoch_steps"), on=_KEY),
         final=assigned.merge(at_landmark(trials, curves, "max_steps"), on=_KEY),

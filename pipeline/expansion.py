@@ -42,7 +42,7 @@ def expansion(design: Design, results: Sequence[RaceResult], number: int) -> lis
     if sweep.design != "grid":
         return []
     races: list[Race] = []
-    for cell in [plan.cell for plan in design.cells() if not plan.infeasible]:
+    for cell in design.feasible():
         own = [result for result in results if result.race.cell == cell]
         if edge := tuned_row(own, design.settings)["edge"]:
             races += [

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 import numpy as np
 from scipy import optimize, special
 
+from pipeline.squares_curve import SquaresCurve
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -80,6 +82,10 @@ class Hyperbola:
     def _curve(self) -> Profile:
         return self._profile(self._grid)
 
+    @cached_property
+    def _squares(self) -> SquaresCurve:
+        return SquaresCurve(self._grid, self._curve.squares, self.at)
+
     def at(self, theta: float) -> float:
         """Residual sum of squares, in squared log steps, or steps in linear space."""
         return float(self._profile(np.array([theta])).squares[0])
@@ -105,23 +111,12 @@ class Hyperbola:
 
     def minimum(self) -> float:
         """Estimate of θ; more than 14 beyond the measured batch sizes it means 0 or infinity."""
-        at = int(np.argmin(self._curve.squares))
-        coarse = float(self._grid[at])
-        if at in {0, len(self._grid) - 1}:
-            return coarse
-        found = optimize.minimize_scalar(
-            self.at, bounds=self._around(at), method="bounded", options={"xatol": 1e-10}
-        )
-        return min(coarse, float(found.x), key=self.at)
+        at = self._squares.lowest
+        return float(self._grid[at]) if at in {0, len(self._grid) - 1} else self._squares.minimum()
 
     def limits(self, best: float, threshold: float) -> Limits:
         """Lowest and highest θ with a sum of squares up to ``threshold``; None where unbounded."""
-        inside = np.append(self._grid[self._curve.squares <= threshold], best)
-        first, last = float(inside.min()), float(inside.max())
-        before, after = self._grid[self._grid < first], self._grid[self._grid > last]
-        low = self._cross(threshold, first, float(before[-1])) if len(before) else None
-        high = self._cross(threshold, last, float(after[0])) if len(after) else None
-        return low, high
+        return self._squares.limits(best, threshold)
 
     def s_min_limits(self, best: float, threshold: float) -> Limits:
         """Lowest and highest S_min, in steps, of any fit with squares up to ``threshold``.
@@ -159,23 +154,13 @@ class Hyperbola:
             narrow = best - 1e-3, best + 1e-3  # limits between two grid points
             found = optimize.minimize_scalar(
                 lambda theta: -at(theta),
-                bounds=self._around(place) if on_grid[place] > -_OUTSIDE else narrow,
+                bounds=self._squares.around(place) if on_grid[place] > -_OUTSIDE else narrow,
                 method="bounded", options={"xatol": 1e-7},
             )  # fmt: skip
             return side * max(float(on_grid[place]), -float(found.fun), at(best))
 
         low = None if open_ended else outermost(-1)
         return None if low is None or low < _LOWEST else math.exp(low), math.exp(outermost(1))
-
-    def _around(self, at: int) -> tuple[float, float]:
-        last = len(self._grid) - 1
-        return float(self._grid[max(at - 1, 0)]), float(self._grid[min(at + 1, last)])
-
-    def _cross(self, threshold: float, inside: float, outside: float) -> float:
-        if self.at(inside) >= threshold:  # without any residual the limits are the estimate
-            return inside
-        root = optimize.brentq(lambda theta: self.at(theta) - threshold, inside, outside)
-        return float(root)
 
     def _gaps(self, theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Slope and rest [T, n] of a fit that is slope × level away from the rest."""

@@ -26,14 +26,6 @@ _LARGEST_FILE: Final = 20_000_000  # bytes; a measurement takes some 30
 _LARGEST: Final = 10**15  # of a batch size, and of steps
 _SHOWN: Final = 10  # problems of a file
 _NUMBER: Final = re.compile(r"\d+(\.\d*)?([eE][+-]?\d{1,3})?|\.\d+([eE][+-]?\d{1,3})?", re.ASCII)
-_KIND: Final = {
-    Ended.REACHED: "reached",
-    Ended.EXHAUSTED: "censored",
-    Ended.OUTRACED: "censored",
-    Ended.DIVERGED: "infinite",
-    Ended.OUT_OF_MEMORY: "missing",
-    Ended.FAILED: "missing",
-}
 
 Row = dict[str, str]
 
@@ -192,7 +184,7 @@ def _values(line: int, row: Row, problems: _Problems) -> tuple[str, int, float, 
     if ended not in set(Ended):
         problems.add(line, "ended", ended, f"is unknown; write {', '.join(Ended)}")
         return row["model"], int(size), 1.0, "missing"
-    kind = _KIND[Ended(ended)]
+    kind = "reached" if ended == Ended.REACHED else Ended(ended).short
     if kind in {"infinite", "missing"}:
         return row["model"], int(size), np.inf if kind == "infinite" else np.nan, kind
     return row["model"], int(size), _number(line, row, "steps", problems), kind

@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["observations", "sound"]
 
-_KIND: Final = {
-    Ended.REACHED: "censored",  # where the curve itself does not show this goal
-    Ended.EXHAUSTED: "censored",
-    Ended.OUTRACED: "censored",
-    Ended.DIVERGED: "infinite",
-    Ended.OUT_OF_MEMORY: "missing",
-    Ended.FAILED: "missing",
-}
 _KEY: Final = ["fingerprint", "member"]
 _DESIGN: Final = ["model", "batch_size", "replicate", "learning_rate", "origin", "ended", *_KEY]
 
@@ -130,7 +122,7 @@ def _owners(trials: pd.DataFrame, curves: pd.DataFrame) -> NDArray[np.int64]:
 def _by_end(trials: pd.DataFrame) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
     """Per trial its kind where no goal was reached, and its last evaluated step."""
     codes, words = pd.factorize(trials["ended"])
-    kinds = np.array([_KIND[Ended(word)] for word in words], dtype=object)
+    kinds = np.array([Ended(word).short for word in words], dtype=object)
     return kinds[codes], trials["steps"].to_numpy(dtype=np.float64)
 
 

@@ -43,6 +43,16 @@ class Ended(StrEnum):
         """Whether the curve is a valid, possibly censored, measurement."""
         return self in {Ended.REACHED, Ended.EXHAUSTED, Ended.OUTRACED, Ended.DIVERGED}
 
+    @property
+    def short(self) -> str:
+        """What the trial says of a goal that its curve does not show: the kind of observation.
+
+        ``censored``: it takes longer; ``infinite``: it is never reached; ``missing``: nothing.
+        """
+        if self is Ended.DIVERGED:
+            return "infinite"
+        return "censored" if self.measured else "missing"
+
 
 class Row(NamedTuple):
     """One evaluation of one trial; losses in the objective's units, errors as fractions."""

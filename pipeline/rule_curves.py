@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import optimize
 
 from pipeline.intervals import UNKNOWN, Interval
+from pipeline.squares_curve import SquaresCurve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,9 +64,8 @@ CURVES: Final = {
 class CurveFit:
     """Least squares of Σ w·(log η − level − shape)² for one rule.
 
-    The level is profiled out; the other parameter, if any, is found on a grid, then refined, so
-    that no start decides which minimum is found. Source: Bates & Watts 1988, sections 3.5.5 and
-    6.1.
+    The level is profiled out; the other parameter, if any, is found by `SquaresCurve`. Source:
+    Bates & Watts 1988, sections 3.5.5 and 6.1.
 
     Attributes:
         parameters: How many, 1 or 2.
@@ -88,9 +87,9 @@ class CurveFit:
         box = self._curve.box
         self.parameters = 1 if box is None else 2
         ends = (0.0, 0.0) if box is None else box(float(size[0]), float(size[-1]))
-        self._grid = np.linspace(*ends, 1 if box is None else _GRID)
-        self._found = self._squares(self._grid)
-        self._best = self._refined()
+        grid = np.linspace(*ends, 1 if box is None else _GRID)
+        self._profile = SquaresCurve(grid, self._squares(grid), self._squares_at)
+        self._best = self._profile.minimum()
         self.squares = self._squares_at(self._best)
         gap = (ends[1] - ends[0]) / _GRID
         self.measured = box is None or ends[0] + gap < self._best < ends[1] - gap
@@ -106,7 +105,7 @@ class CurveFit:
         """
         if self.parameters == 1 or not self.measured:
             return UNKNOWN
-        limits = (None, None) if threshold is None else self._limits(threshold)
+        limits = (None, None) if threshold is None else self._profile.limits(self._best, threshold)
         found = Interval(self._best, *limits)
         return found.map(math.exp) if self._curve.log else found
 
@@ -126,7 +125,7 @@ class CurveFit:
             return Interval(value)
         ends: tuple[float | None, float | None] = (self._best, self._best)
         if self.parameters == 2:
-            ends = self._limits(threshold)
+            ends = self._profile.limits(self._best, threshold)
         if ends[0] is None or ends[1] is None:
             return Interval(value)
         shapes = np.linspace(ends[0], ends[1], _GRID)
@@ -146,30 +145,3 @@ class CurveFit:
 
     def _squares_at(self, shape: float) -> float:
         return float(self._squares(np.array([shape]))[0])
-
-    def _refined(self) -> float:
-        at = int(np.argmin(self._found))
-        coarse = float(self._grid[at])
-        if len(self._grid) == 1:
-            return coarse
-        around = (
-            float(self._grid[max(at - 1, 0)]),
-            float(self._grid[min(at + 1, len(self._grid) - 1)]),
-        )
-        found = optimize.minimize_scalar(
-            self._squares_at, bounds=around, method="bounded", options={"xatol": 1e-10}
-        )
-        return min(coarse, float(found.x), key=self._squares_at)
-
-    def _limits(self, threshold: float) -> tuple[float | None, float | None]:
-        inside = np.append(self._grid[self._found <= threshold], self._best)
-        first, last = float(inside.min()), float(inside.max())
-        before, after = self._grid[self._grid < first], self._grid[self._grid > last]
-        low = self._cross(threshold, first, float(before[-1])) if len(before) else None
-        high = self._cross(threshold, last, float(after[0])) if len(after) else None
-        return low, high
-
-    def _cross(self, threshold: float, inside: float, outside: float) -> float:
-        if self._squares_at(inside) >= threshold:
-            return inside
-        return float(optimize.brentq(lambda x: self._squares_at(x) - threshold, inside, outside))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -37,24 +37,24 @@ def mlflow(settings: TrackingSettings, environment: Mapping[str, str]) -> Findin
     """Whether MLflow's runs have a place of their own to go to."""
     if not settings.mlflow:
         return ok("mlflow", "off (tracking.mlflow is false)")
-    try:
-        uri = tracking_uri(settings, environment)
-    except TrackingError as problem:
-        message, _, remedy = str(problem).partition("; ")
-        return error("mlflow", message, remedy)
-    return storage("mlflow", uri, "MLflow")
+    return _addressed("mlflow", lambda: tracking_uri(settings, environment), "MLflow")
 
 
 def optuna(settings: TrackingSettings, environment: Mapping[str, str]) -> Finding:
     """Whether the studies of Optuna have a place of their own to go to."""
     if not settings.optuna:
         return ok("optuna", "off (tracking.optuna is false)")
+    return _addressed("optuna", lambda: storage_url(settings, environment), "Optuna")
+
+
+def _addressed(subject: str, address: Callable[[], str], owner: Owner) -> Finding:
+    """Whether settings and environment give an address, and what is there."""
     try:
-        url = storage_url(settings, environment)
+        uri = address()
     except TrackingError as problem:
         message, _, remedy = str(problem).partition("; ")
-        return error("optuna", message, remedy)
-    return storage("optuna", url, "Optuna")
+        return error(subject, message, remedy)
+    return storage(subject, uri, owner)
 
 
 def databases(folder: Path) -> list[Finding]:

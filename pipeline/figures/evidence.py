@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.figures.wording import NO_BREAK
+from pipeline.wording import NO_BREAK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.figures.axes import batch_axis, log_domain, log_y
 from pipeline.figures.figure import Figure, data
 from pipeline.figures.palette import NEUTRAL, model_colour, model_shape
-from pipeline.figures.wording import UNRESOLVED, number
+from pipeline.wording import UNRESOLVED, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,7 +20,7 @@ from pipeline.figures.goal_rows import (
     replicates,
 )
 from pipeline.figures.palette import CROSS, NEUTRAL, model_colour, model_shape
-from pipeline.figures.wording import UNRESOLVED, ends, number
+from pipeline.wording import UNRESOLVED, ends, number
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Study

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from pipeline.figures.wording import number, span
+from pipeline.wording import number, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Study, TradeOff

@@ -10,8 +10,8 @@ import altair as alt
 from pipeline.figures.axes import log_domain, log_ticks, log_y, rate_x
 from pipeline.figures.figure import PANEL_HEIGHT, Figure, absent, data, hover, side_by_side
 from pipeline.figures.palette import CROSS, NEUTRAL, size_colour
-from pipeline.figures.wording import said
 from pipeline.outcome import Ended
+from pipeline.wording import said
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Study

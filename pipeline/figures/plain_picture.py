@@ -9,7 +9,7 @@ import altair as alt
 from pipeline.figures.axes import batch_axis, share_y
 from pipeline.figures.figure import Figure, absent, chooser, data, hover, side_by_side
 from pipeline.figures.palette import CROSS, NEUTRAL, RULES
-from pipeline.figures.wording import percent, span
+from pipeline.wording import percent, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget, Study

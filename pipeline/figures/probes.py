@@ -9,7 +9,7 @@ import altair as alt
 from pipeline.figures.axes import log_domain, log_y
 from pipeline.figures.figure import Figure, absent, data, hover, side_by_side
 from pipeline.figures.palette import NEUTRAL, size_colour
-from pipeline.figures.wording import UNRESOLVED, number, span
+from pipeline.wording import UNRESOLVED, number, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import CellEstimate, Study

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.figures.axes import RATE_TITLE, batch_band, log_domain, log_y
 from pipeline.figures.figure import PANEL_HEIGHT, Figure, data, hover, side_by_side
 from pipeline.figures.palette import FAINT, NEUTRAL
-from pipeline.figures.wording import number, said
+from pipeline.wording import number, said
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Study

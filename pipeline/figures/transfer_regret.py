@@ -8,7 +8,7 @@ import altair as alt
 
 from pipeline.figures.figure import Figure, chooser, data, hover, single
 from pipeline.figures.palette import NEUTRAL
-from pipeline.figures.wording import percent, said, span
+from pipeline.wording import percent, said, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Estimates, Study

@@ -9,7 +9,7 @@ import altair as alt
 from pipeline.figures.axes import RATE_TITLE, batch_axis, log_domain, log_y
 from pipeline.figures.figure import Figure, data, hover, single
 from pipeline.figures.palette import NEUTRAL, model_colour, model_shape
-from pipeline.figures.wording import number, said, span
+from pipeline.wording import number, said, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Study

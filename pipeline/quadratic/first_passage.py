@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from pipeline.quadratic.window import decades
+from pipeline.finickiness.window import width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +140,9 @@ def mean_window(
     low, high = problem.window(goal, batch_size, factor)
     rates = np.geomspace(low / 2, min(2 * high, 1.999), _RATES)
     steps = first_passages(problem, goal, batch_size, rates, evaluated, _WINDOWS, seed)
-    return float(np.mean([decades(rates, run, factor) for run in steps]))
+    costs = np.log2(np.where(np.isnan(steps), np.inf, steps))
+    widths = [width(np.log10(rates), cost, np.isfinite(cost), factor) for cost in costs]
+    return float(np.mean([one.decades for one in widths]))
 
 
 def _transition(

@@ -13,7 +13,10 @@ from pipeline.quadratic.first_passage import Tuned, first_passages, mean_window,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Truth", "passage_of_runs", "truth"]
+__all__ = ["FACTOR", "Truth", "passage_of_runs", "truth"]
+
+FACTOR: Final = 2.0
+"""Of the best steps, within which the window is compared."""
 
 _RUNS: Final = 1000
 _SEED: Final = 1907  # of the simulations, apart from the study's
@@ -50,12 +53,12 @@ def truth(goal: float, batch_size: int, evaluated: Sequence[int]) -> Truth:
         Closed forms, and simulations where the question is of single runs.
     """
     problem = NoisyQuadratic()
-    low, high = problem.window(goal, batch_size, 2.0)
+    low, high = problem.window(goal, batch_size, FACTOR)
     return Truth(
         batch_size=batch_size,
         optimum=problem.tuned(goal, batch_size),
         tuned=tuned_by_runs(problem, goal, batch_size, evaluated, _RUNS, _SEED),
-        window=mean_window(problem, goal, batch_size, evaluated, 2.0, _SEED),
+        window=mean_window(problem, goal, batch_size, evaluated, FACTOR, _SEED),
         mean_window=float(np.log10(high / low)),
     )
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
-from pipeline.figures.wording import number
+from pipeline.wording import number
 
 if TYPE_CHECKING:
     from pipeline.figures import Study

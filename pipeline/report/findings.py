@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.figures.wording import UNRESOLVED, ends, number, p_value, percent, span
+from pipeline.wording import UNRESOLVED, ends, number, p_value, percent, span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.figures.wording import UNRESOLVED, p_value, percent, span
 from pipeline.report.table import Table
+from pipeline.wording import UNRESOLVED, p_value, percent, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Estimates

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.intervals import UNKNOWN, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -50,19 +50,21 @@ class LoneRuns:
 
     def fastest(self, model: str) -> LoneRun | None:
         """The run of a model that takes the fewest seconds, None where none reaches the goal."""
-        return min(
-            (run for run in self.runs if run.model == model and run.seconds.value is not None),
-            key=lambda run: run.seconds.value or 0.0,
-            default=None,
-        )
+        return self._least(model, lambda run: run.seconds)
 
     def thriftiest(self, model: str) -> LoneRun | None:
         """The run of a model that takes the fewest examples, None where none reaches the goal."""
-        return min(
-            (run for run in self.runs if run.model == model and run.examples.value is not None),
-            key=lambda run: run.examples.value or 0.0,
-            default=None,
-        )
+        return self._least(model, lambda run: run.examples)
+
+    def _least(self, model: str, measure: Callable[[LoneRun], Interval]) -> LoneRun | None:
+        known = [
+            (value, run)
+            for run in self.runs
+            if run.model == model
+            for value in [measure(run).value]
+            if value is not None
+        ]
+        return min(known, key=lambda pair: pair[0], default=(0.0, None))[1]
 
 
 def lone_runs(estimates: Estimates, seconds: pd.DataFrame) -> LoneRuns:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.figures.wording import UNRESOLVED, number, p_value, percent, span
 from pipeline.outcome import Ended
 from pipeline.report.findings import bounded, critical_batch_size
 from pipeline.report.finickiness_tables import regret_table, verdict_table
 from pipeline.report.table import Table
+from pipeline.wording import UNRESOLVED, number, p_value, percent, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.tables import curves_table, trials_table
-from pipeline.tuning import tuned_learning_rates
+from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,18 +38,10 @@ def pinned(results: Sequence[RaceResult], settings: Settings) -> bool:
 
 
 def tuned_row(results: Sequence[RaceResult], settings: Settings) -> pd.Series[Any]:
-    """The tuned learning rate of a cell, as `tuned_learning_rates` has it.
+    """The tuned learning rate of a cell, as `tuned_by` has it.
 
     Args:
         results: Of the cell's races so far, at least one.
         settings: Of the study.
     """
-    sweep = settings.sweep
-    return tuned_learning_rates(
-        trials_table(results),
-        curves_table(results),
-        quantity=sweep.goals.quantity,
-        goal=sweep.goals.hardest,
-        box=(sweep.learning_rates.low, sweep.learning_rates.high),
-        confidence=settings.analysis.confidence,
-    ).iloc[0]
+    return tuned_by(settings, trials_table(results), curves_table(results)).iloc[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.figures.wording import number, span
 from pipeline.intervals import Interval
 from pipeline.study.wording import table
+from pipeline.wording import number, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

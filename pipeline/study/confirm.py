@@ -22,7 +22,7 @@ from pipeline.study.seconds import seconds_table
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
 from pipeline.trial import Cell, Hyperparameters
-from pipeline.tuning import tuned_learning_rates
+from pipeline.tuned import tuned_by
 
 __all__ = ["confirm", "to_keep", "to_probe", "tuned_cells"]
 
@@ -109,15 +109,7 @@ def tuned_cells(
     Returns:
         Hyperparameters by cell; cells where all trials diverged or failed are left out.
     """
-    sweep = settings.sweep
-    table = tuned_learning_rates(
-        trials,
-        curves,
-        quantity=sweep.goals.quantity,
-        goal=sweep.goals.hardest,
-        box=(sweep.learning_rates.low, sweep.learning_rates.high),
-        confidence=settings.analysis.confidence,
-    )
+    table = tuned_by(settings, trials, curves)
     found = table[table["method"] != "none"]
     return {
         Cell(model, size): Hyperparameters(preferred(rate), momentum, weight_decay)

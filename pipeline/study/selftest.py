@@ -15,8 +15,7 @@ from pipeline.fingerprint import race_fingerprint
 from pipeline.observations import observations
 from pipeline.quadratic.comparison import CellCheck, Comparison, Measured
 from pipeline.quadratic.setting import MODEL
-from pipeline.quadratic.truth import passage_of_runs, truth
-from pipeline.quadratic.window import decades
+from pipeline.quadratic.truth import FACTOR, passage_of_runs, truth
 from pipeline.settings import MAX_REPLICATES
 from pipeline.stopping import evaluation_steps
 from pipeline.study.analyse import analyse
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from pipeline.quadratic.truth import Truth
     from pipeline.settings import Settings
 
-__all__ = ["Schedule", "elsewhere", "measured_window", "schedule", "selftest"]
+__all__ = ["Schedule", "elsewhere", "schedule", "selftest"]
 
 Schedule = dict[int, tuple[int, ...]]
 """Steps at which trials are evaluated, by batch size."""
@@ -75,11 +74,19 @@ def selftest(settings: Settings, known: Mapping[int, Truth] | None = None) -> Co
         document = json.loads(places.estimates.read_bytes())
         tables = read_tables(places)
     found = {cell["batch_size"]: cell for cell in document["models"][MODEL]["cells"]}
+    windows = _windows(document["models"][MODEL]["finickiness"]["window"])
     return Comparison(
         tuple(
             CellCheck(
                 known[size],
-                _measured(settings, found[size], tables, _losses(at_optimum, size), steps[size]),
+                _measured(
+                    settings,
+                    found[size],
+                    windows[size],
+                    tables,
+                    _losses(at_optimum, size),
+                    steps[size],
+                ),
                 goal,
                 settings.analysis.confidence,
             )
@@ -102,32 +109,6 @@ def elsewhere() -> Generator[None]:
 def schedule(design: Design) -> Schedule:
     """When the design's trials are evaluated."""
     return {race.cell.batch_size: evaluation_steps(race.recipe) for race in design.grid()}
-
-
-def measured_window(trials: pd.DataFrame, curves: pd.DataFrame, settings: Settings) -> float:
-    """Decades of learning rate within twice the best steps, mean over replicates.
-
-    Args:
-        trials: Of the sweep, at one batch size.
-        curves: Their evaluations.
-        settings: Give the goal.
-
-    Returns:
-        F1 at a factor of 2.
-    """
-    goals = settings.sweep.goals
-    seen = observations(trials, curves, quantity=goals.quantity, goals=[goals.hardest])
-    seen = seen[seen["origin"] == "grid"].sort_values("learning_rate")
-    steps = seen["steps"].where(seen["kind"] == "reached")
-    widths = [
-        decades(
-            part["learning_rate"].to_numpy(dtype=np.float64),
-            steps[part.index].to_numpy(dtype=np.float64),
-            2.0,
-        )
-        for _, part in seen.groupby("replicate")
-    ]
-    return float(np.mean(widths))
 
 
 def _races_at_optimum(design: Design, known: Mapping[int, Truth]) -> list[Race]:
@@ -160,15 +141,22 @@ def _losses(results: Sequence[RaceResult], batch_size: int) -> tuple[tuple[float
     )
 
 
+def _windows(found: list[dict[str, Any]]) -> dict[int, float]:
+    """F1 at `FACTOR` by batch size, in decades; NaN where there is none."""
+    (twice,) = (one for one in found if one["factor"] == FACTOR)
+    values = {cell["batch_size"]: cell["decades"]["value"] for cell in twice["cells"]}
+    return {size: math.nan if value is None else value for size, value in values.items()}
+
+
 def _measured(
     settings: Settings,
     found: dict[str, Any],
+    window: float,
     tables: Tables,
     losses: tuple[tuple[float, float], ...],
     evaluated: Sequence[int],
 ) -> Measured:
     size, tuned, goals = found["batch_size"], found["tuned_learning_rate"], settings.sweep.goals
-    trials = _of(tables.sweep_trials, size)
     fresh = _of(tables.confirm_trials, size)
     steps = observations(
         fresh, tables.confirm_curves, quantity=goals.quantity, goals=[goals.hardest]
@@ -178,7 +166,7 @@ def _measured(
         tuned=tuned["value"],
         low=tuned["low"],
         high=tuned["high"],
-        window=measured_window(trials, tables.sweep_curves, settings),
+        window=window,
         confirmed=tuned["confirmed"],
         log_steps=tuple(np.log(steps.to_numpy(dtype=np.float64)).tolist()),
         expected_log_steps=passage_of_runs(goals.hardest, size, tuned["confirmed"], evaluated),

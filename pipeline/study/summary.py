@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.study.survey import Phase, survey
 from pipeline.tables import curves_table, trials_table
-from pipeline.tuning import tuned_learning_rates
+from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,14 +68,6 @@ def _tuned(settings: Settings, sweep: Phase) -> list[dict[str, Any]]:
     measured = [r for r in sweep.results if any(len(t.curve.steps) for t in r.results)]
     if not measured:
         return []
-    rates, goals = settings.sweep.learning_rates, settings.sweep.goals
-    table = tuned_learning_rates(
-        trials_table(measured),
-        curves_table(measured),
-        quantity=goals.quantity,
-        goal=goals.hardest,
-        box=(rates.low, rates.high),
-        confidence=settings.analysis.confidence,
-    )
+    table = tuned_by(settings, trials_table(measured), curves_table(measured))
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in rows]

@@ -97,7 +97,7 @@ def _round(design: Design, results: Sequence[RaceResult], number: int) -> list[R
     """One round: proposals for every cell not yet pinned, each trained with every replicate."""
     settings = design.settings
     races: list[Race] = []
-    for cell in [plan.cell for plan in design.cells() if not plan.infeasible]:
+    for cell in design.feasible():
         own = [result for result in results if result.race.cell == cell]
         if pinned(own, settings):
             continue

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pipeline.figures import Figure, read_estimates
 from pipeline.figures.axes import log_domain, log_ticks
 from pipeline.figures.palette import model_colour, model_shape
-from pipeline.figures.wording import number, percent, span
 from pipeline.intervals import Interval
+from pipeline.wording import number, percent, span
 
 
 @given(st.floats(1e-7, 1e7), st.floats(2, 1e9))

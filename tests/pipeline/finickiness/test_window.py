@@ -42,15 +42,35 @@ def test_the_measure_is_that_of_a_fine_mesh(cost: list[float]) -> None:
     assert window([of], 2.0, 0.95).decades.value == pytest.approx(slow_measure(of, 2), abs=1e-3)
 
 
-def test_the_edge_towards_divergence_is_half_way() -> None:
-    of = curve([0, 1, 2, 3], [4, 2, math.inf, math.inf])
-    # From the left 4 → 2 crosses 3 half way; to the right 1 and 2 are half a decade in.
-    assert window([of], 2.0, 0.95).decades.value == pytest.approx(0.5 + 0.5)
+@pytest.mark.parametrize("unreached", [[], [3]], ids=["diverged", "cut short"])
+def test_the_edge_towards_a_trial_that_fell_short_is_half_way(unreached: list[int]) -> None:
+    of = curve([0, 1, 2, 3], [4, 2, 2.5, 9 if unreached else math.inf], unreached=unreached)
+    # From the left 4 → 2 crosses 3 half way; then all of 1 to 2, and half of 2 to 3.
+    assert window([of], 2.0, 0.95).decades.value == pytest.approx(0.5 + 1 + 0.5)
 
 
-def test_a_censored_neighbour_counts_at_its_last_step() -> None:
-    of = curve([0, 1, 2], [4, 2, 6], unreached=[2])
-    assert window([of], 2.0, 0.95).decades.value == pytest.approx(0.5 + 0.25)
+@pytest.mark.parametrize("factor", [2.0, 1.2])
+@pytest.mark.parametrize("shift", np.linspace(0, 0.19, 5))
+def test_steps_fall_on_to_an_edge_right_above_the_best(factor: float, shift: float) -> None:
+    """S = 1/η up to a cliff: a window of log10 of the factor, wherever the grid's points lie."""
+    rate = np.arange(-2, 1, 0.2) + shift
+    cost = np.where(rate < 0.3, 20 - np.log2(10) * rate, np.inf)
+    edge = (rate[np.isfinite(cost)][-1] + rate[np.isinf(cost)][0]) / 2
+    found = window([curve(rate, cost)], factor, 0.95).decades.value
+    assert found == pytest.approx(math.log10(factor))
+    assert edge == pytest.approx(0.3, abs=0.1)
+
+
+def test_no_fall_to_an_edge_is_steeper_than_the_inverse_of_the_rate() -> None:
+    of = curve([0, 1, 2], [9, 2, math.inf])
+    # 7 octaves in the first decade; by 1/η only log2(10) / 2 in the half decade to the edge.
+    assert window([of], 2.0, 0.95).decades.value == pytest.approx(math.log10(2))
+
+
+def test_a_budget_that_ended_within_the_window_is_no_edge() -> None:
+    made = window([curve([0, 1, 2], [4, 2, 2.5], unreached=[2])], 2.0, 0.95)
+    assert made.decades.value == pytest.approx(0.5)
+    assert made.bound == "lower"
 
 
 @pytest.mark.parametrize(

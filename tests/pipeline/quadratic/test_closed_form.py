@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.finickiness.window import width
 from pipeline.quadratic.closed_form import NoisyQuadratic
 from pipeline.quadratic.first_passage import first_passages, tuned_by_runs
 from pipeline.quadratic.setting import selftest_settings
-from pipeline.quadratic.window import decades
 
 PROBLEM = NoisyQuadratic()
 GOAL = 0.01 * PROBLEM.first_loss
@@ -54,10 +54,8 @@ def test_tuned_rate_and_window_agree_with_a_dense_scan() -> None:
     assert best.learning_rate == pytest.approx(rates[steps.argmin()], rel=0.01)
     inside = rates[steps <= 2 * best.steps]
     assert PROBLEM.window(GOAL, 64, 2.0) == pytest.approx((inside[0], inside[-1]), rel=2e-3)
-    width = np.log10(inside[-1] / inside[0])
-    assert decades(rates, np.where(np.isinf(steps), np.nan, steps), 2.0) == pytest.approx(
-        width, abs=2e-3
-    )
+    found = width(np.log10(rates), np.log2(steps), np.isfinite(steps), 2.0)
+    assert found.decades == pytest.approx(np.log10(inside[-1] / inside[0]), abs=2e-3)
 
 
 def test_a_goal_that_the_argument_does_not_hold_for_is_refused() -> None:
