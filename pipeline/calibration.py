@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from models.registry import network
+from pipeline.allocator import keep_freed_memory
 from pipeline.images import Prepared
 from pipeline.members import Members
 from pipeline.resident import ResidentSplit
@@ -217,13 +218,14 @@ def seconds_per_evaluation(
 
 @contextmanager
 def _apart() -> Generator[None]:
-    """One thread, as in a worker, and random numbers that nobody else misses.
+    """One thread and freed memory kept, as in a worker; random numbers that nobody else misses.
 
     Yields:
         Nothing.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    keep_freed_memory()
     try:
         with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
             yield

@@ -35,10 +35,12 @@ def work(connection: Connection, prepared_folder: Path, quiet_seconds: float) ->
     # Imported here, so that the lifeline is in place before seconds of imports begin.
     import torch
 
+    from pipeline.allocator import keep_freed_memory
     from pipeline.images import load_prepared
     from pipeline.training import train_cohort
 
     torch.set_num_threads(1)
+    keep_freed_memory()
     prepared = load_prepared(prepared_folder)
     with suppress(EOFError, ConnectionError):  # the driver hung up
         while True:
