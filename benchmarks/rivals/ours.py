@@ -1,0 +1,73 @@
+"""By batchscope: the sweep's runner with workers, ledger, MLflow and Optuna, racing off."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import chdir
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rivals.jobs import Job
+from pipeline.design import Design
+from pipeline.fingerprint import race_fingerprint
+from pipeline.settings import Settings
+from pipeline.settings_file import load_settings
+from pipeline.study.places import PARAMS, Places
+from pipeline.study.session import session
+from pipeline.trial import Cell, Race
+
+
+def main() -> None:
+    """Train every job as a cell of the default study; print seconds by batch size and steps.
+
+    Arguments of the process are the folder of the prepared data, one to write into and the jobs as
+    JSON. Workers are started, and warm, before the clock.
+    """
+    prepared, folder = Path(sys.argv[1]).absolute(), Path(sys.argv[2])
+    jobs = [Job(**job) for job in json.loads(sys.argv[3])]
+    settings = _settings(jobs)
+    seconds: dict[str, float] = {}
+    with (
+        chdir(folder),
+        session("sweep", settings, Places("rivals", prepared=prepared)) as opened,
+    ):
+        warm = [Job(job.model, 64, 2) for job in jobs]
+        opened.runner.run([race for job in warm for race in _races(opened.design, job)])
+        for (size, steps), own in groupby(jobs, key=lambda job: (job.batch_size, job.steps)):
+            races = [race for job in own for race in _races(opened.design, job)]
+            began = time.perf_counter()
+            opened.runner.run(races)
+            seconds[f"{size} {steps}"] = time.perf_counter() - began
+    print(json.dumps(seconds))
+
+
+def _settings(jobs: Sequence[Job]) -> Settings:
+    """The default study's, with learning rates at which nothing diverges and no goal is reached."""
+    values: dict[str, Any] = load_settings(PARAMS).model_dump(mode="json")
+    values["models"] = list(dict.fromkeys(job.model for job in jobs))
+    values["sweep"]["learning_rates"] |= {"low": 0.001, "high": 0.02}
+    values["sweep"]["goals"] |= {"levels": [1e-6]}
+    values["sweep"]["race"] = "off"
+    return Settings.model_validate(values)
+
+
+def _races(design: Design, job: Job) -> list[Race]:
+    """The cell's races, as many trials as the default study has, with the job's steps."""
+    races: list[Race] = []
+    grid = {race.replicate: race for race in design.grid() if race.cell.model == job.model}
+    for race in grid.values():
+        points = [trial.hyperparameters for trial in race.trials]
+        made = design.sweep_race(Cell(job.model, job.batch_size), race.replicate, points, "grid")
+        recipe = replace(made.recipe, max_steps=job.steps, landmarks=())
+        name = race_fingerprint(made.trials, recipe, design.data_digest)
+        races.append(Race(name, made.trials, recipe, "grid"))
+    return races
+
+
+if __name__ == "__main__":
+    main()
