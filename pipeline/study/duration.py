@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 __all__ = ["duration", "likely_share"]
 
-# Shares of their budgets that trials took in the default study, whose goals and box are usual ones.
+# Shares of their budgets that trials took in studies of digits with usual goals and boxes.
 # docs/performance.md, "What a study will cost, before it runs", says how well that carries over.
-_FASTEST: Final = 0.1  # a race's first trial to reach the hardest goal
+_FASTEST: Final = 0.12  # a race's first trial to reach the hardest goal
 _UNRACED: Final = 0.6  # a trial of the design that no race stops
 _PROPOSED: Final = 0.5  # of the design's share: settings that a search proposes lie near the best
 _CONFIRMED: Final = 0.85  # a trial of confirm: some rules' learning rates diverge
-_STARTS: Final = 7.0  # all that is no training, as times the imports of a worker's modules
+_STARTS: Final = 9.0  # all that is no training, as times the imports of a worker's modules
 
 
 def likely_share(race: float | Literal["off"]) -> float:
     """Share of its budget that a trial of the design takes on average, before any has finished.
 
-    The first of a race reaches the goal after a tenth. Replayed on the default study's curves,
-    races that stop the others at 1, 2, 3 and 4 times its steps take 0.10, 0.17, 0.22 and 0.26.
+    The first of a race reaches the goal after about an eighth. Replayed on the default study's
+    curves (0.10), races that stop the others at 1, 2, 3 and 4 times its steps take 0.10, 0.17, 0.22
+    and 0.26, a power of 0.7, and unraced ones 0.6; studies of fewer or slower networks take more.
 
     Args:
         race: As in params.yaml.
@@ -57,8 +58,8 @@ def duration(found: Entry, seen: Survey, left: dict[str, Any]) -> dict[str, Any]
     Returns:
         ``workers``; ``most``: seconds if every trial spends its budget and every round that may
         follow does; ``likely``: seconds if no box needs to be expanded, and trials stop as early,
-        of their budget, as those of the same model that have finished, or else as those of the
-        default study.
+        of their budget, as those of the same model that have finished, or else as studies of
+        digits did.
     """
     prepared = load_prepared(found.places.prepared)
     training = found.settings.training
