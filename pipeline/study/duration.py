@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pipeline.batch_sizes import resolved_reference
 from pipeline.images import load_prepared
 from pipeline.machine import device_of, workers_of
-from pipeline.stopping import evaluation_steps
-from pipeline.study.cost import PHASES
+from pipeline.study.cell_seconds import paces, probing_seconds
 from pipeline.trial import Cell
 
 if TYPE_CHECKING:
@@ -16,16 +17,38 @@ if TYPE_CHECKING:
     from pipeline.study.catalogue import Entry
     from pipeline.study.survey import Survey
 
-__all__ = ["duration"]
+__all__ = ["duration", "likely_share"]
 
-_SECONDS = 0.2  # of measuring, a cell
+# Shares of their budgets that trials took in studies of digits with usual goals and boxes.
+# docs/performance.md, "What a study will cost, before it runs", says how well that carries over.
+_FASTEST: Final = 0.12  # a race's first trial to reach the hardest goal
+_UNRACED: Final = 0.6  # a trial of the design that no race stops
+_PROPOSED: Final = 0.5  # of the design's share: settings that a search proposes lie near the best
+_CONFIRMED: Final = 0.85  # a trial of confirm: some rules' learning rates diverge
+_STARTS: Final = 9.0  # all that is no training, as times the imports of a worker's modules
+
+
+def likely_share(race: float | Literal["off"]) -> float:
+    """Share of its budget that a trial of the design takes on average, before any has finished.
+
+    The first of a race reaches the goal after about an eighth. Replayed on the default study's
+    curves (0.10), races that stop the others at 1, 2, 3 and 4 times its steps take 0.10, 0.17, 0.22
+    and 0.26, a power of 0.7, and unraced ones 0.6; studies of fewer or slower networks take more.
+
+    Args:
+        race: As in params.yaml.
+
+    Returns:
+        The share, in (0, 1].
+    """
+    return _UNRACED if race == "off" else min(_UNRACED, _FASTEST * race**0.7)
 
 
 def duration(found: Entry, seen: Survey, left: dict[str, Any]) -> dict[str, Any]:
     """Estimated wall-clock time of what is left to train, on this device as it is now.
 
-    Each cell's step and evaluation are timed on one thread, at the width it would train at. All
-    workers are taken to be busy to the end, and each to have a core of its own.
+    Each cell's step, evaluation and probe are timed on one thread, at the width it would train at.
+    All workers are taken to be busy to the end, and each to have a core of its own.
 
     Args:
         found: The study; its data are prepared.
@@ -33,55 +56,76 @@ def duration(found: Entry, seen: Survey, left: dict[str, Any]) -> dict[str, Any]
         left: What `pipeline.study.cost.cost` says is left.
 
     Returns:
-        ``workers``; ``most``: seconds if every trial spends its budget; ``likely``: seconds if the
-        sweep's trials stop as early, of their budget, as those of the same model that have
-        finished; None where a model has none.
+        ``workers``; ``most``: seconds if every trial spends its budget and every round that may
+        follow does; ``likely``: seconds if no box needs to be expanded, and trials stop as early,
+        of their budget, as those of the same model that have finished, or else as studies of
+        digits did.
     """
     prepared = load_prepared(found.places.prepared)
-    device = device_of(found.settings.training)
-    workers = workers_of(found.settings.training, device)
-    stopping = _stopping(seen)
+    training = found.settings.training
+    workers = workers_of(training, device_of(training))
+    stopping, typical = _stopping(seen), likely_share(found.settings.sweep.race)
     most, likely = 0.0, 0.0
     for row in left["cells"]:
-        if not sum(row[phase] for phase in PHASES):
-            continue
-        sweep, confirm = _seconds(found, seen, prepared, row)
-        most += sweep + confirm
-        likely += sweep * stopping.get(row["model"], math.nan if sweep else 0.0) + confirm
+        if row["pilot"] + row["sweep"] + row["confirm"]:
+            share = stopping.get(row["model"], typical)
+            cell_most, cell_likely = _core_seconds(found, seen, prepared, row, share)
+            most += cell_most
+            likely += cell_likely
+    starts = _STARTS * _import_seconds()
     return {
         "workers": workers,
-        "most": most / workers,
-        "likely": None if math.isnan(likely) else likely / workers,
+        "most": most / workers + starts,
+        "likely": likely / workers + starts,
     }
 
 
-def _seconds(
-    found: Entry, seen: Survey, prepared: Prepared, row: dict[str, Any]
+def _core_seconds(
+    found: Entry, seen: Survey, prepared: Prepared, row: dict[str, Any], share: float
 ) -> tuple[float, float]:
-    """Core-seconds of a cell's sweep, and of its pilot and confirmation, to every budget's end."""
-    from pipeline.calibration import Conditions, seconds_per_evaluation, seconds_per_step
-
-    training = found.settings.training
-    conditions = Conditions(training, device_of(training))
+    """Core-seconds of what is left of a cell: at most, and likely."""
+    settings = found.settings
     cell = Cell(row["model"], row["batch_size"])
     recipe = seen.recipes[cell]
-    evaluations = len(evaluation_steps(recipe))
-    found_seconds: list[float] = []
-    for trials in (row["sweep"], row["pilot"] + row["confirm"]):
-        members = min(trials, training.cohort_width) if recipe.kernel == "stacked" else 1
-        if not trials:
-            found_seconds.append(0.0)
-            continue
-        step = seconds_per_step(
-            cell.model, cell.batch_size, recipe.kernel, members, prepared, conditions,
-            seconds=_SECONDS,
-        )  # fmt: skip
-        evaluation = seconds_per_evaluation(
-            cell.model, recipe.kernel, members, prepared, conditions
-        )
-        cohort = recipe.max_steps * step + evaluations * evaluation
-        found_seconds.append(trials / members * cohort)
-    return found_seconds[0], found_seconds[1]
+    counts = row["sweep"], row["pilot"], row["confirm"]
+    sweep, pilot, confirm = paces(cell, recipe, counts, prepared, settings)
+    probes = 0.0
+    if row["confirm"]:  # of the rule tuned, whose share of the trials is not known exactly
+        probed = min(settings.confirm.replicates, row["confirm"])
+        probes = probed * probing_seconds(cell.model, recipe, prepared, settings)
+    splits = 1 + len(prepared.test) / len(prepared.validation)
+    always = row["pilot"] * pilot.seconds() + probes
+    design, proposed, confirmed = _expected(found, seen, row, len(prepared.train))
+    return (
+        always + row["sweep"] * sweep.seconds() + row["confirm"] * confirm.seconds(1, splits),
+        always
+        + design * sweep.seconds(share)
+        + proposed * sweep.seconds(share * _PROPOSED)
+        + confirmed * confirm.seconds(_CONFIRMED, splits),
+    )
+
+
+def _expected(
+    found: Entry, seen: Survey, row: dict[str, Any], train_examples: int
+) -> tuple[int, int, int]:
+    """Trials of the design, of search rounds and of confirm that a cell is likely to train."""
+    sweep, confirm = found.settings.sweep, found.settings.confirm
+    if seen.sweep.complete:
+        return row["sweep"], 0, row["confirm"]
+    proposed = sweep.search.limit * sweep.replicates if sweep.search.rounds else 0
+    design = row["sweep"] - proposed - sweep.expansion * sweep.replicates
+    # All rules leave the reference batch size's own learning rate as it is.
+    reference = row["batch_size"] == resolved_reference(found.settings, train_examples)
+    return design, proposed, (1 if reference else len(confirm.rules)) * confirm.replicates
+
+
+def _import_seconds() -> float:
+    """CPU seconds that a process takes to import what a worker needs."""
+    program = "import time, pipeline.training; print(time.process_time())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return float(done.stdout.split()[-1])
 
 
 def _stopping(seen: Survey) -> dict[str, float]:

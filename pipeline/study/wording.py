@@ -123,10 +123,8 @@ _HEADS = {"batch_size": "batch size", "max_steps": "steps a trial"}
 
 def _duration(seconds: dict[str, Any]) -> str:
     workers = f"{seconds['workers']} worker{'s' * (seconds['workers'] > 1)}"
-    text = f"time: at most about {_minutes(seconds['most'])} on {workers}"
-    if seconds["likely"] is not None:
-        text += f"; about {_minutes(seconds['likely'])} if trials stop as early as those finished"
-    return text
+    likely, most = _minutes(seconds["likely"]), _minutes(seconds["most"])
+    return f"time: likely about {likely} on {workers}, at most about {most}"
 
 
 def _minutes(seconds: float) -> str:

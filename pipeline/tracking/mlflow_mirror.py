@@ -200,6 +200,8 @@ class MlflowMirror:
             if known and (known.complete or known.started != run.started):
                 self._delete(run.key)
         fresh = [run for run in runs if run.key not in self._children]
+        if not fresh:  # as whenever a cohort is shown again: no transaction of nothing
+            return
         parents = [self._parents[run.model] for run in fresh]
         for run, child in zip(fresh, self._store.create(fresh, parents), strict=True):
             self._children[run.key] = child
