@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.study.pilot import Pilot
     from pipeline.trial import Race
 
-__all__ = ["searched", "sweep"]
+__all__ = ["searched", "sweep", "swept_tables"]
 
 
 def sweep(opened: Session, found: Pilot) -> None:
@@ -34,10 +34,15 @@ def sweep(opened: Session, found: Pilot) -> None:
         found: What the pilot found; its tables go into a folder of their own.
     """
     results = searched(opened.design, opened.runner.run)
-    tables = _tables(results) | {"cells": cells_table(opened.design.cells(), results)}
+    tables = swept_tables(opened.design, results)
     if found.results:
         tables |= {f"pilot/{name}": table for name, table in _tables(found.results).items()}
     write_tables(opened.places.sweep, tables, documents={GOALS: found.document})
+
+
+def swept_tables(design: Design, results: Sequence[RaceResult]) -> dict[str, pd.DataFrame]:
+    """Tables of the sweep, by name: trials, curves, races and every cell of the design."""
+    return _tables(results) | {"cells": cells_table(design.cells(), results)}
 
 
 def _tables(results: Sequence[RaceResult]) -> dict[str, pd.DataFrame]:
