@@ -160,14 +160,16 @@ def _squares(points: _Points, index: int, places: NDArray[np.float64]) -> NDArra
     own = points.group == index
     x, y, near = points.x[own], points.y[own], points.near[own]
     u = x - places[:, None]
+    off = np.empty((len(places), len(_STEEPNESS) + len(_CURVATURE), len(x)))  # in place: it is big
+    steep, curved = off[:, : len(_STEEPNESS)], off[:, len(_STEEPNESS) :]
     rise = np.expm1(np.minimum(_STEEPNESS[:, None] * u[:, None], 50)) / _STEEPNESS[:, None]
-    curves = np.concatenate(
-        [(rise - u[:, None]) / np.log(2), _CURVATURE[:, None] * u[:, None] ** 2], axis=1
-    )
-    off = y - curves
+    np.divide(rise - u[:, None], np.log(2), out=steep)
+    np.multiply(_CURVATURE[:, None], u[:, None] ** 2, out=curved)
+    np.subtract(y, off, out=off)
     off -= off[..., near].mean(axis=-1, keepdims=True)
-    off[..., ~near] = np.maximum(off[..., ~near], 0)
-    return (off**2).sum(axis=-1)
+    np.maximum(off, np.where(near, -np.inf, 0.0), out=off)
+    np.square(off, out=off)
+    return off.sum(axis=-1)
 
 
 def _lowest(places: NDArray[np.float64], profile: NDArray[np.float64]) -> float:
@@ -188,10 +190,14 @@ def _profiled(places: NDArray[np.float64], profile: NDArray[np.float64], dof: in
 
 
 def _jackknifed(places: NDArray[np.float64], squares: NDArray[np.float64]) -> float:
-    count = len(squares)
+    count, before, left_out = len(squares), np.zeros_like(squares[0]), np.empty(len(squares))
     # Summed anew each time: taking one away would cancel digits where its squares are huge.
-    others = (np.delete(squares, index, axis=0).sum(axis=0) for index in range(count))
-    left_out = np.array([_lowest(places, one.min(axis=1)) for one in others])
+    for index in range(count):
+        others = before.copy()
+        for later in squares[index + 1 :]:
+            others += later
+        left_out[index] = _lowest(places, others.min(axis=1))
+        before += squares[index]
     return float(np.sqrt((count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pipeline.points import learning_rate_grid
-from pipeline.studies.pinned import tuned_row
 from pipeline.trial import Hyperparameters
 
 if TYPE_CHECKING:
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from pipeline.design import Design
     from pipeline.outcome import RaceResult
+    from pipeline.studies.pinned import Swept
     from pipeline.trial import Cell, Race
 
 __all__ = ["expansion"]
@@ -20,7 +20,7 @@ __all__ = ["expansion"]
 _ORIGIN: Final = "expansion-"
 
 
-def expansion(design: Design, results: Sequence[RaceResult], number: int) -> list[Race]:
+def expansion(design: Design, found: Swept, number: int) -> list[Race]:
     """One round: every cell whose tuned learning rate lies at an edge of what was tried.
 
     The grid goes on beyond that edge with its own spacing and each replicate's own shift, so it is
@@ -32,7 +32,7 @@ def expansion(design: Design, results: Sequence[RaceResult], number: int) -> lis
 
     Args:
         design: Makes the races.
-        results: Of the sweep so far.
+        found: Results of the sweep so far.
         number: Of the round, from 1.
 
     Returns:
@@ -43,8 +43,8 @@ def expansion(design: Design, results: Sequence[RaceResult], number: int) -> lis
         return []
     races: list[Race] = []
     for cell in design.feasible():
-        own = [result for result in results if result.race.cell == cell]
-        if edge := tuned_row(own, design.settings)["edge"]:
+        if edge := found.row(cell)["edge"]:
+            own = found.of(cell)
             races += [
                 _race(design, cell, replicate, own, str(edge), number)
                 for replicate in range(sweep.replicates)

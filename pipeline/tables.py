@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from pipeline.design import Assignment, CellPlan
 from pipeline.outcome import Curve, RaceResult
+from pipeline.trial import Cell
 
 __all__ = ["assignments_table", "cells_table", "curves_table", "trials_table"]
 
@@ -80,13 +82,16 @@ def cells_table(plans: Sequence[CellPlan], results: Sequence[RaceResult]) -> pd.
     Returns:
         Columns model, batch_size, feasible, reason and trials.
     """
+    trials = Counter[Cell]()
+    for result in results:
+        trials[result.race.cell] += len(result.results)
     return pd.DataFrame([
         {
             "model": plan.cell.model,
             "batch_size": plan.cell.batch_size,
             "feasible": not plan.infeasible,
             "reason": plan.infeasible,
-            "trials": sum(len(r.results) for r in results if r.race.cell == plan.cell),
+            "trials": trials[plan.cell],
         }
         for plan in plans
     ])

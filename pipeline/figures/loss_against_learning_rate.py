@@ -1,8 +1,9 @@
-"""Best validation loss against learning rate, one colour per batch size; nothing dropped."""
+"""Best validation loss against learning rate, one colour per batch size."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import altair as alt
@@ -23,29 +24,61 @@ Row = dict[str, Any]
 _NAME: Final = "loss_against_learning_rate"
 _TITLE: Final = "Best validation loss against learning rate"
 _STRIP: Final = 48  # pixels at the top of a panel kept for trials that diverged
+_MOST: Final = 4_000  # trials drawn; each takes a kilobyte of the page, and time of its reader
 
 
 def loss_against_learning_rate(study: Study) -> Figure:
-    """Draw every trial of the sweep, per model, both axes logarithmic."""
+    """Draw the trials of the sweep, per model, both axes logarithmic.
+
+    Every trial is drawn up to 4,000 of them; of more, those of the first replicates alone, as many
+    as stay within that and one at least. Replicates differ by chance only, and none is cut. What
+    the summary states is of all trials.
+    """
     estimates = study.estimates
-    subtitle = f"{estimates.dataset}: all trials of the sweep, one colour per batch size"
     rows = _rows(study)
     silent = len(study.sweep) - len(rows)
+    drawn = _first_replicates(rows)
+    which = "all" if len(drawn) == len(rows) else f"{len(drawn):,} of {len(rows):,}"
+    subtitle = f"{estimates.dataset}: {which} trials of the sweep, one colour per batch size"
     caption = (
         "Every mark is one trial of the sweep; a line joins the trials of one replicate. Crosses "
         "above the line at the top diverged, a row per batch size. Trials stop at the hardest "
         "goal, so a flat bottom is where they stopped, not the best that they could have done; "
-        f"those that a race-mate left far behind stopped earlier. {_silent(silent)}"
+        f"those that a race-mate left far behind stopped earlier. {_left_out(rows, drawn)}"
+        f"{_silent(silent)}"
     ).strip()
     if not rows:
         reason = "no trial of the sweep was evaluated"
         return Figure(_NAME, _TITLE, subtitle, caption, f"{_TITLE}: {reason}.", None, reason)
     losses = _loss([row["loss"] for row in rows if row["ended"] != Ended.DIVERGED])
     panels = {
-        model: _panel(study, [row for row in rows if row["model"] == model], losses)
+        model: _panel(study, [row for row in drawn if row["model"] == model], losses)
         for model in estimates.models
     }
     return Figure(_NAME, _TITLE, subtitle, caption, _summary(study, rows), side_by_side(panels))
+
+
+def _first_replicates(rows: list[Row]) -> list[Row]:
+    """All rows, or where they are too many those of the first replicates."""
+    counts = Counter(row["replicate"] for row in rows)
+    total, kept = 0, set[int]()
+    for replicate in sorted(counts):
+        total += counts[replicate]
+        if kept and total > _MOST:
+            break
+        kept.add(replicate)
+    return [row for row in rows if row["replicate"] in kept]
+
+
+def _left_out(rows: list[Row], drawn: list[Row]) -> str:
+    if len(drawn) == len(rows):
+        return ""
+    kept, of = (len({row["replicate"] for row in some}) for some in (drawn, rows))
+    plural = "" if kept == 1 else "s"
+    return (
+        f"Drawn: the first {kept} replicate{plural} of {of}, {len(drawn):,} of {len(rows):,} "
+        "trials; all numbers are of all trials. "
+    )
 
 
 def _silent(trials: int) -> str:

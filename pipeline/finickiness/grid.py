@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pipeline.observations import observations
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -19,7 +22,9 @@ __all__ = ["GridCurve", "grid_curves"]
 
 _OTHERS: Final = ["momentum", "weight_decay"]
 _KEY: Final = ["fingerprint", "member"]
-_SORTED: Final = ["model", "batch_size", "replicate", "learning_rate", *_KEY]
+_CURVE: Final = ["model", "batch_size", "replicate"]
+_SORTED: Final = [*_CURVE, "learning_rate", *_KEY]
+_READ: Final = [*_CURVE, "learning_rate", "steps", "kind", "max_steps", *_OTHERS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,20 +79,23 @@ def grid_curves(
     seen = observations(grid, curves, quantity=quantity, goals=[goal])
     seen[[*_OTHERS, "max_steps"]] = grid[[*_OTHERS, "max_steps"]]
     seen = seen[seen["kind"] != "missing"].sort_values(_SORTED)
-    return [_curve(part) for _, part in seen.groupby(["model", "batch_size", "replicate"])]
+    columns = {name: seen[name].to_numpy() for name in _READ}  # once: pandas is slow to cut small
+    starts = np.flatnonzero(~seen[_CURVE].duplicated().to_numpy(dtype=np.bool_)).tolist()
+    return [
+        _curve({name: column[start:end] for name, column in columns.items()})
+        for start, end in itertools.pairwise([*starts, len(seen)])
+    ]
 
 
-def _curve(part: pd.DataFrame) -> GridCurve:
-    others = part[_OTHERS].to_numpy(dtype=np.float64)
-    first = cast("dict[str, object]", part.iloc[0].to_dict())
-    steps = part["steps"].to_numpy(dtype=np.float64)
+def _curve(part: Mapping[str, NDArray[Any]]) -> GridCurve:
+    others = np.stack([part[name] for name in _OTHERS], axis=1)
     return GridCurve(
-        str(first["model"]),
-        int(cast("int", first["batch_size"])),
-        int(cast("int", first["replicate"])),
-        np.log10(part["learning_rate"].to_numpy(dtype=np.float64)),
-        np.log2(np.maximum(steps, 1)),
-        (part["kind"] == "reached").to_numpy(dtype=np.bool_),
-        float(np.log2(cast("int", first["max_steps"]))),
+        str(part["model"][0]),
+        int(part["batch_size"][0]),
+        int(part["replicate"][0]),
+        np.log10(part["learning_rate"].astype(np.float64)),
+        np.log2(np.maximum(part["steps"].astype(np.float64), 1)),
+        (part["kind"] == "reached").astype(np.bool_),
+        float(np.log2(int(part["max_steps"][0]))),
         bool(np.any(others != others[:1])),
     )

@@ -8,17 +8,18 @@ from pipeline.tables import curves_table, trials_table
 from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
     from pipeline.outcome import RaceResult
     from pipeline.settings import Settings
+    from pipeline.trial import Cell
 
-__all__ = ["pinned", "tuned_row"]
+__all__ = ["Swept", "pinned", "tuned_row"]
 
 
-def pinned(results: Sequence[RaceResult], settings: Settings) -> bool:
+def pinned(row: pd.Series[Any], settings: Settings) -> bool:
     """Whether high / low of the tuned learning rate's interval is at most ``sweep.search.until``.
 
     A function of the cell's results alone, so that a resumed search stops where the first would
@@ -26,13 +27,12 @@ def pinned(results: Sequence[RaceResult], settings: Settings) -> bool:
     lie beyond.
 
     Args:
-        results: Of one cell's races so far, at least one.
+        row: Of the cell, from `tuned_row`.
         settings: Of the study.
 
     Returns:
         False too where nothing was tuned because every trial diverged or failed.
     """
-    row = tuned_row(results, settings)
     until = settings.sweep.search.until
     return not row["edge"] and bool(row["high"] <= until * row["low"])
 
@@ -45,3 +45,43 @@ def tuned_row(results: Sequence[RaceResult], settings: Settings) -> pd.Series[An
         settings: Of the study.
     """
     return tuned_by(settings, trials_table(results), curves_table(results)).iloc[0]
+
+
+class Swept:
+    """Results of a sweep so far, by cell; a cell is tuned anew only when it has new results.
+
+    Most cells get no race in most rounds, and tuning them is what planning takes longest for.
+
+    Args:
+        settings: Of the study.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._results: dict[str, RaceResult] = {}
+        self._cells: dict[Cell, list[str]] = {}
+        self._rows: dict[Cell, pd.Series[Any]] = {}
+
+    @property
+    def results(self) -> list[RaceResult]:
+        """One per race, in the order in which they were first added."""
+        return list(self._results.values())
+
+    def add(self, results: Iterable[RaceResult]) -> None:
+        """Add results; a sampler may propose again what was trained, and that is still one race."""
+        for result in results:
+            cell, name = result.race.cell, result.race.fingerprint
+            if name not in self._results:
+                self._cells.setdefault(cell, []).append(name)
+            self._results[name] = result
+            self._rows.pop(cell, None)
+
+    def of(self, cell: Cell) -> list[RaceResult]:
+        """Those of one cell."""
+        return [self._results[name] for name in self._cells.get(cell, [])]
+
+    def row(self, cell: Cell) -> pd.Series[Any]:
+        """The cell's `tuned_row`."""
+        if cell not in self._rows:
+            self._rows[cell] = tuned_row(self.of(cell), self._settings)
+        return self._rows[cell]

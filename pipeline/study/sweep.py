@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.expansion import expansion
 from pipeline.race_tables import races_table
-from pipeline.studies.pinned import pinned
+from pipeline.studies.pinned import Swept, pinned
 from pipeline.studies.proposals import propose
 from pipeline.studies.samplers import require
 from pipeline.study.goals import GOALS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.study.pilot import Pilot
     from pipeline.trial import Race
 
-__all__ = ["searched", "sweep"]
+__all__ = ["searched", "sweep", "swept_tables"]
 
 
 def sweep(opened: Session, found: Pilot) -> None:
@@ -34,10 +34,15 @@ def sweep(opened: Session, found: Pilot) -> None:
         found: What the pilot found; its tables go into a folder of their own.
     """
     results = searched(opened.design, opened.runner.run)
-    tables = _tables(results) | {"cells": cells_table(opened.design.cells(), results)}
+    tables = swept_tables(opened.design, results)
     if found.results:
         tables |= {f"pilot/{name}": table for name, table in _tables(found.results).items()}
     write_tables(opened.places.sweep, tables, documents={GOALS: found.document})
+
+
+def swept_tables(design: Design, results: Sequence[RaceResult]) -> dict[str, pd.DataFrame]:
+    """Tables of the sweep, by name: trials, curves, races and every cell of the design."""
+    return _tables(results) | {"cells": cells_table(design.cells(), results)}
 
 
 def _tables(results: Sequence[RaceResult]) -> dict[str, pd.DataFrame]:
@@ -74,34 +79,29 @@ def searched(design: Design, run: Callable[[Sequence[Race]], list[RaceResult]]) 
             "sweep.batch_sizes holds no batch size at which any of models can train; "
             "add a larger one"
         )
-    found = _by_fingerprint(run(grid))
+    found = Swept(design.settings)
+    found.add(run(grid))
     for number in range(1, design.settings.sweep.expand.rounds + 1):
-        races = expansion(design, list(found.values()), number)
+        races = expansion(design, found, number)
         if not races:
             break
-        found |= _by_fingerprint(run(races))
+        found.add(run(races))
     for number in range(1, search.rounds + 1):
-        races = _round(design, list(found.values()), number)
+        races = _round(design, found, number)
         if not races:
             break
-        found |= _by_fingerprint(run(races))
-    return list(found.values())
+        found.add(run(races))
+    return found.results
 
 
-def _by_fingerprint(results: list[RaceResult]) -> dict[str, RaceResult]:
-    """A sampler may propose again what was trained before; that is still one race."""
-    return {result.race.fingerprint: result for result in results}
-
-
-def _round(design: Design, results: Sequence[RaceResult], number: int) -> list[Race]:
+def _round(design: Design, found: Swept, number: int) -> list[Race]:
     """One round: proposals for every cell not yet pinned, each trained with every replicate."""
     settings = design.settings
     races: list[Race] = []
     for cell in design.feasible():
-        own = [result for result in results if result.race.cell == cell]
-        if pinned(own, settings):
+        if pinned(found.row(cell), settings):
             continue
-        if tried := propose(cell, own, settings, number):
+        if tried := propose(cell, found.of(cell), settings, number):
             races += [
                 design.sweep_race(cell, replicate, tried, f"search-{number}")
                 for replicate in range(settings.sweep.replicates)
