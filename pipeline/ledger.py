@@ -113,7 +113,8 @@ class Ledger:
                 continue
             try:
                 with pq.ParquetFile(path) as file:  # a tenth of what read_table takes
-                    return _decode(file.read(use_threads=False), fingerprint)
+                    table = file.read(use_threads=False)  # pyright: ignore[reportUnknownMemberType]
+                return _decode(table, fingerprint)
             except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as problem:
                 path.replace(path.with_suffix(".unreadable"))
                 self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")
