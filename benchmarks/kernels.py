@@ -8,13 +8,13 @@ machine disturbs them alike; `batchscope calibrate` measures a study's own cells
 from __future__ import annotations
 
 import json
-import platform
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
+from benchmarks.conditions import machine
 from benchmarks.preparation import prepared_in
 from pipeline.calibration import Conditions
 from pipeline.images import Prepared, load_prepared
@@ -85,11 +85,7 @@ def _digits() -> Prepared:
 def conditions() -> dict[str, str | int]:
     """What the figures were measured on."""
     return {
-        "machine": platform.machine(),
-        "processor": platform.processor(),
-        "instruction_set": torch.backends.cpu.get_cpu_capability(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **machine(),
         "threads": torch.get_num_threads(),
         "rounds": EFFORT.rounds,
         "seconds_each": str(EFFORT.seconds),

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.conditions import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -288,8 +289,7 @@ def _tell(found: Sequence[dict[str, Any]]) -> None:
 def _conditions(asked: argparse.Namespace) -> dict[str, Any]:
     return {
         "mirrored": asked.mirrored,
-        "machine": platform.machine(),
-        "python": platform.python_version(),
+        **machine(),
     }
 
 

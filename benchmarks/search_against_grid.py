@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
+from benchmarks.conditions import machine
 from benchmarks.preparation import prepared_in
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
@@ -154,10 +153,7 @@ def _conditions(sampler: str, proposals: int) -> dict[str, str | int]:
     return {
         "sampler": sampler,
         "proposals_a_round": proposals,
-        "machine": platform.machine(),
-        "instruction_set": torch.backends.cpu.get_cpu_capability(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **machine(),
     }
 
 

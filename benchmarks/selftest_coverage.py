@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 from scipy import stats
 
+from benchmarks.conditions import machine
 from benchmarks.preparation import prepared_in
 from pipeline.engines.inline import InlineEngine
 from pipeline.finickiness.grid import grid_curves
@@ -135,10 +135,7 @@ def _conditions(seeds: int, seconds: float) -> dict[str, Any]:
     return {
         "seeds": seeds,
         "cpu_seconds": round(seconds),
-        "machine": platform.machine(),
-        "instruction_set": torch.backends.cpu.get_cpu_capability(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **machine(),
     }
 
 

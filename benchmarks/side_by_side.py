@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import torch
-
+from benchmarks.conditions import machine
 from benchmarks.preparation import prepared_in
 from benchmarks.rivals.jobs import Job, told
 from pipeline.images import read_manifest
@@ -38,16 +36,8 @@ Seconds = dict[str, float]
 """Of a whole trial, by the name of its cell."""
 
 
-@dataclass(frozen=True)
-class Round:
-    """One round.
-
-    Attributes:
-        seconds: Per trial of every cell, by contestant; two at once share the machine, so that
-            each one's time counts half.
-    """
-
-    seconds: dict[str, Seconds]
+Round = dict[str, Seconds]
+"""By contestant; two at once share the machine, so that each one's time counts half."""
 
 
 def main() -> None:
@@ -70,7 +60,7 @@ def main() -> None:
     _tell(table)
     content = {
         "conditions": _conditions(asked.rounds),
-        "rounds": [one.seconds for one in rounds],
+        "rounds": rounds,
         "table": table,
     }
     path = Path(__file__).with_suffix(".json")
@@ -93,21 +83,19 @@ def _cell(job: Job) -> str:
 
 
 def _round(jobs: list[Job], whole: dict[str, int], prepared: Path, folder: Path) -> Round:
-    idiomatic = _rival("idiomatic", 1, jobs, whole, prepared, folder)
-    return Round({
-        "idiomatic": idiomatic,
+    return {
+        "idiomatic": _rival("idiomatic", 1, jobs, whole, prepared, folder),
         "idiomatic, two at once": _rival("idiomatic", 2, jobs, whole, prepared, folder),
         "plain, two at once": _rival("plain", 2, jobs, whole, prepared, folder),
         "batchscope": _ours(jobs, whole, prepared, folder),
-    })  # fmt: skip
+    }
 
 
 def _rival(
     name: str, processes: int, jobs: list[Job], whole: dict[str, int], prepared: Path, folder: Path
 ) -> Seconds:
     """Seconds of whole trials: of one step, and the rest in proportion to its steps."""
-    ones = [Job(job.model, job.batch_size, 1) for job in jobs]
-    both = [job for pair in zip(ones, jobs, strict=True) for job in pair]
+    both = [job for pair in zip(_ones(jobs), jobs, strict=True) for job in pair]
     running = [
         _started(f"benchmarks.rivals.{name}", both, prepared, folder / f"{name}-{processes}-{i}")
         for i in range(processes)
@@ -118,15 +106,13 @@ def _rival(
         fixed, short = (
             statistics.mean(own[2 * i + k] for own in answers) / processes for k in range(2)
         )
-        each = max(short - fixed, 0.0) / (job.steps - 1)
-        seconds[_cell(job)] = fixed + each * whole[_cell(job)]
+        seconds[_cell(job)] = _whole(job, fixed, short, whole)
     return seconds
 
 
 def _ours(jobs: list[Job], whole: dict[str, int], prepared: Path, folder: Path) -> Seconds:
     """A batch size's seconds, shared out to its cells in equal parts: only their sum is known."""
-    ones = [Job(job.model, job.batch_size, 1) for job in jobs]
-    process = _started("benchmarks.rivals.ours", [*ones, *jobs], prepared, folder / "ours")
+    process = _started("benchmarks.rivals.ours", [*_ones(jobs), *jobs], prepared, folder / "ours")
     taken: dict[str, float] = json.loads(_answer(process).splitlines()[-1])
     sweep = load_settings(PARAMS).sweep
     trials = sweep.replicates * sweep.learning_rates.points
@@ -136,9 +122,18 @@ def _ours(jobs: list[Job], whole: dict[str, int], prepared: Path, folder: Path) 
         fixed, short = (
             taken[f"{job.batch_size} {steps}"] / models / trials for steps in (1, job.steps)
         )
-        each = max(short - fixed, 0.0) / (job.steps - 1)
-        seconds[_cell(job)] = fixed + each * whole[_cell(job)]
+        seconds[_cell(job)] = _whole(job, fixed, short, whole)
     return seconds
+
+
+def _ones(jobs: list[Job]) -> list[Job]:
+    return [replace(job, steps=1) for job in jobs]
+
+
+def _whole(job: Job, fixed: float, short: float, whole: dict[str, int]) -> float:
+    """Seconds of a whole trial, from those of one step and of the job's."""
+    each = max(short - fixed, 0.0) / (job.steps - 1)
+    return fixed + each * whole[_cell(job)]
 
 
 def _started(module: str, jobs: list[Job], prepared: Path, folder: Path) -> subprocess.Popen[str]:
@@ -172,7 +167,7 @@ def _table(rounds: list[Round], jobs: list[Job], trials: int) -> list[dict[str, 
     for group, members in groups.items():
         totals = [
             {who: trials * sum(own[_cell(job)] for job in members)
-             for who, own in one.seconds.items()}
+             for who, own in one.items()}
             for one in rounds
         ]  # fmt: skip
         for who in totals[0]:
@@ -201,10 +196,7 @@ def _conditions(rounds: int) -> dict[str, Any]:
     return {
         "rounds": rounds,
         "steps": {**STEPS, "full": _FULL},
-        "machine": platform.machine(),
-        "instruction_set": torch.backends.cpu.get_cpu_capability(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **machine(),
     }
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import platform
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,10 +25,10 @@ from pathlib import Path
 import optuna
 from scipy.stats import t
 
+from benchmarks.conditions import machine
 from benchmarks.preparation import prepared_in
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
-from pipeline.fingerprint import race_fingerprint
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.outcome import RaceResult
@@ -145,9 +144,7 @@ def _fresh(opened: Session, arm: Arm) -> tuple[float, ...]:
     races = []
     for replicate in range(MAX_REPLICATES, MAX_REPLICATES + FRESH):
         race = design.sweep_race(Cell(arm.model, arm.batch_size), replicate, [tried], "confirm")
-        recipe = replace(race.recipe, race=None)
-        fingerprint = race_fingerprint(race.trials, recipe, design.data_digest)
-        races.append(replace(race, recipe=recipe, fingerprint=fingerprint))
+        races.append(design.altered(race, race=None))
     question = _question(settings, design, arm.model)
     results = opened.runner.run(races)
     if not all(result.final for result in results):
@@ -231,8 +228,7 @@ def _mean(logs: Sequence[float]) -> str:
 
 def _conditions(options: argparse.Namespace) -> dict[str, object]:
     return {
-        "machine": platform.machine(),
-        "python": platform.python_version(),
+        **machine(),
         "sampler": options.sampler,
         "startup": options.startup,
         "trials": options.trials,

@@ -23,7 +23,7 @@ from pipeline.settings import TrainingSettings
 from pipeline.streams import ExampleStream
 from pipeline.trial import Cell, Device, Kernel, Recipe, Trial
 
-__all__ = ["Conditions", "Rig", "seconds_per_evaluation", "seconds_per_step"]
+__all__ = ["Conditions", "Rig", "apart", "seconds_per_evaluation", "seconds_per_step"]
 
 _LEARNING_RATE = 1e-4  # so small that no weights run away, whose infinities compute at other speeds
 _MOST_STEPS = 32  # of one block
@@ -185,7 +185,7 @@ def seconds_per_step(
     Returns:
         The seconds; divide by ``members`` for a member's share.
     """
-    with _apart():
+    with apart():
         rig = Rig(Cell(model, batch_size), kernel, members, prepared, conditions)
         return rig.step(seconds)
 
@@ -212,12 +212,12 @@ def seconds_per_evaluation(
     Returns:
         The seconds.
     """
-    with _apart():
+    with apart():
         return Rig(Cell(model, 1), kernel, members, prepared, conditions).evaluation(seconds)
 
 
 @contextmanager
-def _apart() -> Generator[None]:
+def apart() -> Generator[None]:
     """One thread and freed memory kept, as in a worker; random numbers that nobody else misses.
 
     Yields:

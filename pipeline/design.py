@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from models.registry import stochastic
 from pipeline.batch_sizes import resolved_reference
@@ -117,6 +118,17 @@ class Design:
         race = None if sweep.race == "off" else sweep.race
         recipe = self._recipe(cell, goal=sweep.goals.hardest, race=race, evaluate_test=False)
         return self._race(cell, replicate, tried, recipe, origin)
+
+    def altered(self, race: Race, /, **changes: Any) -> Race:
+        """A race of the same trials with another recipe.
+
+        Args:
+            race: As the design has it.
+            changes: Fields of its recipe that are to be others.
+        """
+        recipe = replace(race.recipe, **changes)
+        fingerprint = race_fingerprint(race.trials, recipe, self.data_digest)
+        return replace(race, recipe=recipe, fingerprint=fingerprint)
 
     def confirm(
         self, tuned: Mapping[Cell, Hyperparameters], reference: int

@@ -25,6 +25,11 @@ class ProbePlan:
     sharpness: bool
     keskar: bool
 
+    @property
+    def asked(self) -> bool:
+        """Whether anything is to be measured."""
+        return self.noise_scale or self.sharpness or self.keskar
+
 
 @dataclass(frozen=True)
 class Probed:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from models.registry import network
+from pipeline.calibration import apart
 from pipeline.probes.prober import Prober
 from pipeline.resident import ResidentSplit
 
@@ -36,11 +37,8 @@ def seconds_per_probe(
     device = torch.device(conditions.device)
     dtype = torch.float64 if conditions.training.precision == "64-true" else torch.float32
     trained = network(model)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
-            module = trained.factory(prepared.task).to(device, dtype)
+    with apart():
+        module = trained.factory(prepared.task).to(device, dtype)
         train = ResidentSplit(prepared.train, prepared, device, dtype)
         trainable = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
         fixed = {name: p.detach() for name, p in module.named_parameters() if not p.requires_grad}
@@ -50,5 +48,3 @@ def seconds_per_probe(
         began = clock()
         prober.probe(0, trainable, fixed, 0)  # which brings its numbers to the CPU at the end
         return clock() - began
-    finally:
-        torch.set_num_threads(before)

@@ -7,14 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import chdir
-from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from benchmarks.rivals.jobs import Job
 from pipeline.design import Design
-from pipeline.fingerprint import race_fingerprint
+from pipeline.points import design_points
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
 from pipeline.study.places import PARAMS, Places
@@ -58,15 +57,15 @@ def _settings(jobs: Sequence[Job]) -> Settings:
 
 def _races(design: Design, job: Job) -> list[Race]:
     """The cell's races, as many trials as the default study has, with the job's steps."""
-    races: list[Race] = []
-    grid = {race.replicate: race for race in design.grid() if race.cell.model == job.model}
-    for race in grid.values():
-        points = [trial.hyperparameters for trial in race.trials]
-        made = design.sweep_race(Cell(job.model, job.batch_size), race.replicate, points, "grid")
-        recipe = replace(made.recipe, max_steps=job.steps, landmarks=())
-        name = race_fingerprint(made.trials, recipe, design.data_digest)
-        races.append(Race(name, made.trials, recipe, "grid"))
-    return races
+    cell = Cell(job.model, job.batch_size)
+    return [
+        design.altered(
+            design.sweep_race(cell, replicate, design_points(design.settings, replicate), "grid"),
+            max_steps=job.steps,
+            landmarks=(),
+        )
+        for replicate in range(design.settings.sweep.replicates)
+    ]
 
 
 if __name__ == "__main__":

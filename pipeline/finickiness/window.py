@@ -132,7 +132,7 @@ def width(
     limit = float(np.min(cost[reached])) + octaves
     inside = reached & (cost <= limit)
     cut_short = ~reached & (cost <= limit)
-    decades = float(np.sum(np.diff(rate) * _share(cost, reached, limit)))
+    decades = float(np.sum(np.diff(rate) * _share(cost, reached, inside, limit)))
     return Width(decades, bool(inside[0] or inside[-1] or np.any(cut_short)))
 
 
@@ -163,10 +163,12 @@ def _up_to_the_edge(
 
 
 def _share(
-    cost: NDArray[np.float64], reached: NDArray[np.bool_], limit: float
+    cost: NDArray[np.float64],
+    reached: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
+    limit: float,
 ) -> NDArray[np.float64]:
     """Part of every gap between neighbours that lies within ``limit`` [n − 1]."""
-    inside = reached & (cost <= limit)
     left, right = inside[:-1], inside[1:]
     within = np.where(left, cost[:-1], cost[1:])
     beyond = np.where(left, cost[1:], cost[:-1])

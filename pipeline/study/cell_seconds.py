@@ -94,7 +94,7 @@ def probing_seconds(model: str, recipe: Recipe, prepared: Prepared, settings: Se
     from pipeline.probe_seconds import seconds_per_probe
 
     plan = ProbePlan(**settings.confirm.probes.model_dump())
-    if not (plan.noise_scale or plan.sharpness or plan.keskar):
+    if not plan.asked:
         return 0.0
     conditions = Conditions(settings.training, device_of(settings.training))
     count = len(probe_steps(evaluation_steps(recipe), plan.ratio))

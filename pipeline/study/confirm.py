@@ -84,7 +84,7 @@ def to_keep(assignments: Sequence[Assignment]) -> frozenset[str]:
 def to_probe(assignments: Sequence[Assignment], settings: ProbeSettings) -> Probed | None:
     """The tuned races, all replicates, and how they are probed; None where nothing is asked."""
     plan = ProbePlan(**settings.model_dump())
-    if not (plan.noise_scale or plan.sharpness or plan.keskar):
+    if not plan.asked:
         return None
     tuned = frozenset(a.race.fingerprint for a in assignments if a.rule == "tuned")
     return Probed(plan, probe_digest(plan), tuned)

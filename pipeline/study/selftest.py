@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline.fingerprint import race_fingerprint
 from pipeline.observations import observations
 from pipeline.quadratic.comparison import CellCheck, Comparison, Measured
 from pipeline.quadratic.setting import MODEL
@@ -119,15 +117,15 @@ def _races_at_optimum(design: Design, known: Mapping[int, Truth]) -> list[Race]:
         point = [Hyperparameters(float(f"{rate:.6g}"))]
         for replicate in range(MAX_REPLICATES, MAX_REPLICATES + _REPLICATES):
             race = design.sweep_race(Cell(MODEL, size), replicate, point, "confirm")
-            recipe = replace(
-                race.recipe,
-                max_steps=math.ceil(steps),
-                landmarks=(math.floor(steps),),
-                goal=None,
-                race=None,
+            races.append(
+                design.altered(
+                    race,
+                    max_steps=math.ceil(steps),
+                    landmarks=(math.floor(steps),),
+                    goal=None,
+                    race=None,
+                )
             )
-            name = race_fingerprint(race.trials, recipe, design.data_digest)
-            races.append(Race(name, race.trials, recipe, "confirm"))
     return races
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipeline.design import Design
-from pipeline.fingerprint import race_fingerprint
 from pipeline.trial import Cell, CohortPlan, Hyperparameters, Race
 from pipeline.tune.question import Question
 
@@ -57,16 +56,14 @@ class Races:
         training = self.design.settings.training
         tried = Hyperparameters(rate, training.momentum, training.weight_decay)
         like = self.design.sweep_race(cell, replicate, [tried], "tune")
-        recipe = replace(
-            like.recipe,
+        return self.design.altered(
+            like,
             kernel="solo",
             max_steps=self._max_steps(cell.batch_size),
             quantity="error" if question.full_budget else question.quantity,
             goal=None if question.full_budget else question.goal,
             race=None,
         )
-        fingerprint = race_fingerprint(like.trials, recipe, self.design.data_digest)
-        return replace(like, recipe=recipe, fingerprint=fingerprint)
 
     def _max_steps(self, batch_size: int) -> int:
         """Equal examples where trials are compared at equal budget; else the sweep's budget."""
