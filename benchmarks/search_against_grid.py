@@ -29,7 +29,6 @@ from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
 from pipeline.study.sweep import searched
 from pipeline.tables import curves_table, trials_table
-from pipeline.tracking import NullMirror
 from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
@@ -67,9 +66,7 @@ def main() -> None:
     asked = parser.parse_args()
     prepared = prepared_in(asked.folder, load_settings(Path("params.yaml")).data)
     engine = LocalEngine(2, prepared)
-    runner = Runner(
-        "search", Ledger(asked.folder / "ledger", print), engine, NullMirror(), 36, print
-    )
+    runner = Runner("search", Ledger(asked.folder / "ledger", print), engine, (), 36, print)
     widths: list[Width] = []
     for seed in asked.seeds:
         widths += _compare(seed, asked.sampler, asked.proposals, runner, read_manifest(prepared))

@@ -3,10 +3,11 @@
 Run it with python -m benchmarks.side_by_side on an idle machine; it takes half an hour. In every
 round each contestant trains every cell of the default study in a process of its own, in turn:
 idiomatic (one process, and two at once), plain (two at once) and batchscope (two workers, with
-ledger, MLflow and Optuna). Trials are shortened to the steps of `STEPS`; a whole trial costs its
-fixed part, measured on one step, and its steps in proportion. batchscope evaluates more often, and
-closer at the start, which counts as it comes: shortened trials favour the others. Prints tables,
-and writes benchmarks/side_by_side.json with its conditions.
+ledger, MLflow and Optuna, racing off). Trials are shortened to the steps of `STEPS`, with their
+share of a whole trial's evaluations; a whole trial costs its fixed part, measured on one step and
+one evaluation, and the rest in proportion to its steps. Rivals evaluate once an epoch, twenty times
+a trial; batchscope as often as it does in a study, 54 to 98 times. Prints tables, and writes
+benchmarks/side_by_side.json with its conditions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,13 +32,37 @@ from pipeline.study.places import PARAMS
 
 STEPS: Final = {1: 1000, 4: 1000, 16: 600, 64: 300, 256: 100}
 _FULL: Final = 100  # steps at the whole training split
+_SHORTER: Final = 4  # where two processes of two threads each share two cores: they take long
+_RIVALS_EVALUATE: Final = 20  # times a trial: once an epoch of the default study's budget
 
-Seconds = dict[str, float]
-"""Of a whole trial, by the name of its cell."""
+Costs = dict[str, dict[str, float]]
+"""By cell, seconds of a trial: ``fixed`` for one step with its evaluation, ``step`` for each more.
+
+Two at once share the machine, so that each one's time counts half.
+"""
+
+Round = dict[str, Costs]
+"""By contestant."""
 
 
-Round = dict[str, Seconds]
-"""By contestant; two at once share the machine, so that each one's time counts half."""
+@dataclass(frozen=True)
+class Cut:
+    """A trial that is shortened.
+
+    Attributes:
+        job: With steps, and a rival's evaluations of them.
+        whole: Steps of the trial that it was.
+        ours: batchscope's evaluations of the job's steps.
+    """
+
+    job: Job
+    whole: int
+    ours: int
+
+    @property
+    def cell(self) -> str:
+        """Model and batch size."""
+        return f"{self.job.model} {self.job.batch_size}"
 
 
 def main() -> None:
@@ -47,93 +72,101 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", help="a part of the default study's")
     asked = parser.parse_args()
     settings = load_settings(PARAMS)
+    rounds: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="side-by-side-") as name:
         prepared = prepared_in(Path(name), settings.data)
-        jobs, whole = _jobs(settings, prepared, asked.models or settings.models)
-        rounds: list[Round] = []
+        cuts = _cuts(settings, prepared, asked.models or settings.models)
+        trials = settings.sweep.replicates * settings.sweep.learning_rates.points
         for number in range(asked.rounds):
             with tempfile.TemporaryDirectory(prefix="round-", dir=name) as folder:
-                rounds.append(_round(jobs, whole, prepared, Path(folder)))
+                rounds.append(_round(cuts, prepared, Path(folder), trials))
             print(f"round {number + 1} of {asked.rounds} done", flush=True)
-    trials = settings.sweep.replicates * settings.sweep.learning_rates.points
-    table = _table(rounds, jobs, trials)
-    _tell(table)
-    content = {
-        "conditions": _conditions(asked.rounds),
-        "rounds": rounds,
-        "table": table,
-    }
-    path = Path(__file__).with_suffix(".json")
-    path.write_text(json.dumps(content, indent=1) + "\n")
+            _write(rounds, cuts, trials)
+    _tell(_table(rounds, cuts, trials))
 
 
-def _jobs(
-    settings: Settings, prepared: Path, models: list[str]
-) -> tuple[list[Job], dict[str, int]]:
-    """Shortened trials of every cell, by batch size, and the steps of whole ones by cell."""
+def _cuts(settings: Settings, prepared: Path, models: list[str]) -> list[Cut]:
+    """Shortened trials of every cell, by batch size."""
     examples = read_manifest(prepared).train_examples
-    sizes = [*STEPS, examples]
-    jobs = [Job(model, size, STEPS.get(size, _FULL)) for size in sizes for model in models]
-    budget = settings.sweep.budget
-    return jobs, {_cell(job): budget.max_steps(job.batch_size, examples) for job in jobs}
+    return [
+        _cut(Job(model, size, STEPS.get(size, _FULL), 1), whole)
+        for size in [*STEPS, examples]
+        for whole in [settings.sweep.budget.max_steps(size, examples)]
+        for model in models
+    ]
 
 
-def _cell(job: Job) -> str:
-    return f"{job.model} {job.batch_size}"
+def _cut(job: Job, whole: int) -> Cut:
+    """With a trial's first evaluation, and its share of the others."""
+    share = (job.steps - 1) / whole
+    rivals, ours = (1 + round(share * n) for n in (_RIVALS_EVALUATE, _our_evaluations(whole)))
+    return Cut(replace(job, evaluations=rivals), whole, ours)
 
 
-def _round(jobs: list[Job], whole: dict[str, int], prepared: Path, folder: Path) -> Round:
+def _shorter(cut: Cut) -> Cut:
+    return _cut(replace(cut.job, steps=cut.job.steps // _SHORTER), cut.whole)
+
+
+def _our_evaluations(steps: int) -> int:
+    """Those of a whole trial in a study, but for the one before training."""
+    settings = load_settings(PARAMS)
+    count, step = 1, 1
+    while step < steps:
+        count += 1
+        step = max(step + 1, int(step * settings.training.evaluation.ratio))
+    return count
+
+
+def _round(cuts: list[Cut], prepared: Path, folder: Path, trials: int) -> Round:
     return {
-        "idiomatic": _rival("idiomatic", 1, jobs, whole, prepared, folder),
-        "idiomatic, two at once": _rival("idiomatic", 2, jobs, whole, prepared, folder),
-        "plain, two at once": _rival("plain", 2, jobs, whole, prepared, folder),
-        "batchscope": _ours(jobs, whole, prepared, folder),
+        "idiomatic": _rival("idiomatic", 1, cuts, prepared, folder),
+        "idiomatic, two at once": _rival(
+            "idiomatic", 2, [_shorter(cut) for cut in cuts], prepared, folder
+        ),
+        "plain, two at once": _rival("plain", 2, cuts, prepared, folder),
+        "batchscope": _ours(cuts, prepared, folder, trials),
     }
 
 
-def _rival(
-    name: str, processes: int, jobs: list[Job], whole: dict[str, int], prepared: Path, folder: Path
-) -> Seconds:
-    """Seconds of whole trials: of one step, and the rest in proportion to its steps."""
+def _rival(name: str, processes: int, cuts: list[Cut], prepared: Path, folder: Path) -> Costs:
+    jobs = [cut.job for cut in cuts]
     both = [job for pair in zip(_ones(jobs), jobs, strict=True) for job in pair]
     running = [
         _started(f"benchmarks.rivals.{name}", both, prepared, folder / f"{name}-{processes}-{i}")
         for i in range(processes)
     ]
     answers: list[list[float]] = [json.loads(_answer(process)) for process in running]
-    seconds: Seconds = {}
-    for i, job in enumerate(jobs):
-        fixed, short = (
+    costs: Costs = {}
+    for i, cut in enumerate(cuts):
+        one, short = (
             statistics.mean(own[2 * i + k] for own in answers) / processes for k in range(2)
         )
-        seconds[_cell(job)] = _whole(job, fixed, short, whole)
-    return seconds
+        costs[cut.cell] = _cost(cut, one, short)
+    return costs
 
 
-def _ours(jobs: list[Job], whole: dict[str, int], prepared: Path, folder: Path) -> Seconds:
+def _ours(cuts: list[Cut], prepared: Path, folder: Path, trials: int) -> Costs:
     """A batch size's seconds, shared out to its cells in equal parts: only their sum is known."""
+    jobs = [replace(cut.job, evaluations=cut.ours) for cut in cuts]
     process = _started("benchmarks.rivals.ours", [*_ones(jobs), *jobs], prepared, folder / "ours")
     taken: dict[str, float] = json.loads(_answer(process).splitlines()[-1])
-    sweep = load_settings(PARAMS).sweep
-    trials = sweep.replicates * sweep.learning_rates.points
     models = len({job.model for job in jobs})
-    seconds: Seconds = {}
-    for job in jobs:
-        fixed, short = (
-            taken[f"{job.batch_size} {steps}"] / models / trials for steps in (1, job.steps)
+    costs: Costs = {}
+    for cut in cuts:
+        one, short = (
+            taken[f"{cut.job.batch_size} {steps}"] / models / trials for steps in (1, cut.job.steps)
         )
-        seconds[_cell(job)] = _whole(job, fixed, short, whole)
-    return seconds
+        costs[cut.cell] = _cost(cut, one, short)
+    return costs
 
 
 def _ones(jobs: list[Job]) -> list[Job]:
-    return [replace(job, steps=1) for job in jobs]
+    return [replace(job, steps=1, evaluations=1) for job in jobs]
 
 
-def _whole(job: Job, fixed: float, short: float, whole: dict[str, int]) -> float:
-    """Seconds of a whole trial, from those of one step and of the job's."""
-    each = max(short - fixed, 0.0) / (job.steps - 1)
-    return fixed + each * whole[_cell(job)]
+def _cost(cut: Cut, one: float, short: float) -> dict[str, float]:
+    """Of a trial whose single step, and whose shortened form, took so many seconds."""
+    return {"fixed": one, "step": max(short - one, 0.0) / (cut.job.steps - 1)}
 
 
 def _started(module: str, jobs: list[Job], prepared: Path, folder: Path) -> subprocess.Popen[str]:
@@ -156,20 +189,17 @@ def _answer(process: subprocess.Popen[str]) -> str:
     return printed
 
 
-def _table(rounds: list[Round], jobs: list[Job], trials: int) -> list[dict[str, Any]]:
+def _table(rounds: list[Round], cuts: list[Cut], trials: int) -> list[dict[str, Any]]:
     """Ratios of seconds over batchscope's: per batch size, and of all trials of the study."""
-    sizes = list(dict.fromkeys(job.batch_size for job in jobs))
-    groups = {f"{size:,}": [j for j in jobs if j.batch_size == size] for size in sizes}
-    groups["up to 16"] = [job for job in jobs if job.batch_size <= 16]
-    groups["over 64"] = [job for job in jobs if job.batch_size > 64]
-    groups["all"] = jobs
+    sizes = list(dict.fromkeys(cut.job.batch_size for cut in cuts))
+    groups = {f"{size:,}": [c for c in cuts if c.job.batch_size == size] for size in sizes}
+    groups["up to 16"] = [cut for cut in cuts if cut.job.batch_size <= 16]
+    groups["over 64"] = [cut for cut in cuts if cut.job.batch_size > 64]
+    groups["all"] = cuts
     rows: list[dict[str, Any]] = []
     for group, members in groups.items():
-        totals = [
-            {who: trials * sum(own[_cell(job)] for job in members)
-             for who, own in one.items()}
-            for one in rounds
-        ]  # fmt: skip
+        totals = [{who: trials * _total(costs, members) for who, costs in one.items()}
+                  for one in rounds]  # fmt: skip
         for who in totals[0]:
             ratios = [total[who] / total["batchscope"] for total in totals]
             rows.append({
@@ -183,6 +213,11 @@ def _table(rounds: list[Round], jobs: list[Job], trials: int) -> list[dict[str, 
     return rows
 
 
+def _total(costs: Costs, cuts: list[Cut]) -> float:
+    """Seconds of one whole trial of each cell."""
+    return sum(costs[cut.cell]["fixed"] + costs[cut.cell]["step"] * (cut.whole - 1) for cut in cuts)
+
+
 def _tell(rows: list[dict[str, Any]]) -> None:
     print("| batch sizes | contestant | hours | times batchscope’s |\n|---|---|---|---|")
     for row in rows:
@@ -192,12 +227,15 @@ def _tell(rows: list[dict[str, Any]]) -> None:
         )
 
 
-def _conditions(rounds: int) -> dict[str, Any]:
-    return {
+def _write(rounds: list[Round], cuts: list[Cut], trials: int) -> None:
+    """Everything so far, so that a run cut short has lost nothing."""
+    content = {
+        "conditions": {"rounds": len(rounds), "steps": {**STEPS, "full": _FULL}, **machine()},
         "rounds": rounds,
-        "steps": {**STEPS, "full": _FULL},
-        **machine(),
+        "table": _table(rounds, cuts, trials),
     }
+    path = Path(__file__).with_suffix(".json")
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from models.layers.pooling import MaxPool2d
 from models.task import Task
 
 __all__ = ["lenet"]
@@ -43,10 +44,10 @@ def lenet(task: Task) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(task.channels, 6, kernel, padding=first),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2d(),
         nn.Conv2d(6, 16, kernel, padding=second),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2d(),
         nn.Flatten(),
         nn.Linear(16 * height * width, 120),
         nn.ReLU(),

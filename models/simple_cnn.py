@@ -6,6 +6,7 @@ from typing import Final
 
 from torch import nn
 
+from models.layers.pooling import MaxPool2d
 from models.skeleton import refuse_small
 from models.task import Task
 
@@ -34,10 +35,10 @@ def simple_cnn(task: Task) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(task.channels, first, 5, padding=2),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2d(),
         nn.Conv2d(first, second, 5, padding=2),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        MaxPool2d(),
         nn.Flatten(),
         nn.Linear(second * (task.height // 4) * (task.width // 4), _HIDDEN),
         nn.ReLU(),

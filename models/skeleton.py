@@ -11,6 +11,7 @@ from typing import Final
 from torch import nn
 
 from models.layers.geometry import Pair
+from models.layers.pooling import MaxPool2d
 from models.task import Task
 
 __all__ = ["CHANNELS", "KERNEL", "POOL", "refuse_small", "skeleton"]
@@ -38,7 +39,7 @@ def skeleton(name: str, task: Task, layer: Callable[[int, int, Pair], nn.Module]
     layers: list[nn.Module] = []
     channels, height, width = task.channels, task.height, task.width
     for wider in CHANNELS:
-        layers += [layer(channels, wider, (height, width)), nn.ReLU(), nn.MaxPool2d(POOL)]
+        layers += [layer(channels, wider, (height, width)), nn.ReLU(), MaxPool2d()]
         channels, height, width = wider, height // POOL, width // POOL
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, task.classes))
 

@@ -15,8 +15,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.rivals.jobs import LEARNING_RATE, VALIDATIONS, Job, Tensors, answer
-from models.registry import network
+from benchmarks.rivals.jobs import LEARNING_RATE, Job, Tensors, answer, network_of
 from pipeline.images import Prepared, Split
 
 
@@ -84,7 +83,7 @@ def _objective(job: Job, prepared: Prepared, uri: str) -> Callable[[optuna.Trial
         options: dict[str, Any] = {
             "max_steps": job.steps,
             "max_epochs": -1,
-            "val_check_interval": max(1, job.steps // VALIDATIONS),
+            "val_check_interval": job.every,
             "check_val_every_n_epoch": None,
             "num_sanity_val_steps": 0,
             "enable_checkpointing": False,
@@ -94,7 +93,7 @@ def _objective(job: Job, prepared: Prepared, uri: str) -> Callable[[optuna.Trial
         trainer = pl.Trainer(
             accelerator="cpu", devices=1, logger=logger, callbacks=[Pruning(trial)], **options
         )
-        module = Classifier(network(job.model).factory(prepared.task), rate)
+        module = Classifier(network_of(job, prepared), rate)
         trainer.fit(
             module,
             _loader(prepared.train, prepared, job.batch_size, shuffle=True),
@@ -106,10 +105,13 @@ def _objective(job: Job, prepared: Prepared, uri: str) -> Callable[[optuna.Trial
 
 
 def _loader(split: Split, prepared: Prepared, batch_size: int, *, shuffle: bool) -> DataLoader[Any]:
-    """Without worker processes, which cost more than they bring where data are in memory."""
+    """Without worker processes, which cost more than they bring where data are in memory.
+
+    Batches to train on are whole ones, as batchscope's are.
+    """
     tensors = Tensors.of(split, prepared)
     dataset = TensorDataset(tensors.images, tensors.labels)
-    return DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
+    return DataLoader(dataset, batch_size=batch_size, shuffle=shuffle, drop_last=shuffle)
 
 
 if __name__ == "__main__":

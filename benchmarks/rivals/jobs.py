@@ -6,22 +6,21 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from models.layers.pooling import MaxPool2d
+from models.registry import network
 from pipeline.images import Prepared, Split, load_prepared
 
-__all__ = ["LEARNING_RATE", "VALIDATIONS", "Job", "Tensors", "answer", "told"]
+__all__ = ["LEARNING_RATE", "Job", "Tensors", "answer", "network_of", "told"]
 
 LEARNING_RATE: Final = 0.01
 """Small enough for every network to train: one that diverges would be cheaper than it is."""
-
-VALIDATIONS: Final = 20
-"""Of a rival's trial: one an epoch in the default study's budget."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,18 @@ class Job:
         model: Registered name.
         batch_size: Examples per step.
         steps: Optimiser steps.
+        evaluations: Of the validation split, the last of them after the last step.
     """
 
     model: str
     batch_size: int
     steps: int
+    evaluations: int
+
+    @property
+    def every(self) -> int:
+        """Steps between evaluations that are evenly spaced."""
+        return max(1, self.steps // self.evaluations)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,16 @@ class Tensors:
         return Tensors(images.float(), torch.tensor(split.labels))
 
 
+def network_of(job: Job, prepared: Prepared) -> nn.Module:
+    """The job's network with torch's own pooling, as one would write it without batchscope."""
+    made = network(job.model).factory(prepared.task)
+    for owner in list(made.modules()):
+        for name, layer in owner.named_children():
+            if isinstance(layer, MaxPool2d):
+                setattr(owner, name, nn.MaxPool2d(2))
+    return made
+
+
 def answer(train: Callable[[Job, Prepared, Path], None]) -> None:
     """Be a process that trains jobs one after the other, and prints the seconds of each.
 
@@ -65,7 +81,7 @@ def answer(train: Callable[[Job, Prepared, Path], None]) -> None:
     """
     prepared, folder = load_prepared(Path(sys.argv[1])), Path(sys.argv[2])
     jobs = [Job(**job) for job in json.loads(sys.argv[3])]
-    train(Job(jobs[0].model, jobs[0].batch_size, 1), prepared, folder)
+    train(replace(jobs[0], steps=1, evaluations=1), prepared, folder)
     seconds: list[float] = []
     for job in jobs:
         began = time.perf_counter()

@@ -7,18 +7,22 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import chdir
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.rivals.jobs import Job
 from pipeline.design import Design
 from pipeline.points import design_points
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
+from pipeline.stopping import evaluation_steps
 from pipeline.study.places import PARAMS, Places
 from pipeline.study.session import session
-from pipeline.trial import Cell, Race
+from pipeline.trial import Cell, Race, Recipe
 
 
 def main() -> None:
@@ -35,7 +39,7 @@ def main() -> None:
         chdir(folder),
         session("sweep", settings, Places("rivals", prepared=prepared)) as opened,
     ):
-        warm = [Job(job.model, 64, 2) for job in jobs]
+        warm = [Job(job.model, 64, 2, 1) for job in jobs]
         opened.runner.run([race for job in warm for race in _races(opened.design, job)])
         for (size, steps), own in groupby(jobs, key=lambda job: (job.batch_size, job.steps)):
             races = [race for job in own for race in _races(opened.design, job)]
@@ -56,16 +60,29 @@ def _settings(jobs: Sequence[Job]) -> Settings:
 
 
 def _races(design: Design, job: Job) -> list[Race]:
-    """The cell's races, as many trials as the default study has, with the job's steps."""
+    """The cell's races: as many trials as the default study has, steps and evaluations as asked."""
     cell = Cell(job.model, job.batch_size)
-    return [
-        design.altered(
-            design.sweep_race(cell, replicate, design_points(design.settings, replicate), "grid"),
-            max_steps=job.steps,
-            landmarks=(),
-        )
+    grid = [
+        design.sweep_race(cell, replicate, design_points(design.settings, replicate), "grid")
         for replicate in range(design.settings.sweep.replicates)
     ]
+    ratio = _ratio(replace(grid[0].recipe, max_steps=job.steps, landmarks=()), job.evaluations)
+    return [
+        design.altered(race, max_steps=job.steps, landmarks=(), evaluation_ratio=ratio)
+        for race in grid
+    ]
+
+
+def _ratio(recipe: Recipe, evaluations: int) -> float:
+    """The largest ratio of evaluated steps that makes so many evaluations, but for that of step 0.
+
+    Raises:
+        ValueError: If the recipe has fewer steps.
+    """
+    for ratio in np.geomspace(recipe.max_steps + 1, 1.02, 400).tolist():
+        if len(evaluation_steps(replace(recipe, evaluation_ratio=ratio))) > evaluations:
+            return ratio
+    raise ValueError(f"{recipe.max_steps} steps cannot be evaluated {evaluations} times")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.rivals.jobs import LEARNING_RATE, VALIDATIONS, Job, Tensors, answer
-from models.registry import network
+from benchmarks.rivals.jobs import LEARNING_RATE, Job, Tensors, answer, network_of
 from pipeline.images import Prepared
 
 
@@ -16,20 +15,19 @@ def train(job: Job, prepared: Prepared, folder: Path) -> None:
     """Train one job; ``folder`` stays empty."""
     del folder
     train, validation = (Tensors.of(s, prepared) for s in (prepared.train, prepared.validation))
-    model = network(job.model).factory(prepared.task)
+    model = network_of(job, prepared)
     optimiser = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
     loss_of = nn.CrossEntropyLoss()
     order, at = torch.randperm(len(train.labels)), 0
-    every = max(1, job.steps // VALIDATIONS)
     for step in range(1, job.steps + 1):
-        if at >= len(order):
+        if at + job.batch_size > len(order):  # what is left would make a smaller batch
             order, at = torch.randperm(len(train.labels)), 0
         batch = order[at : at + job.batch_size]
         at += job.batch_size
         optimiser.zero_grad()
         loss_of(model(train.images[batch]), train.labels[batch]).backward()
         optimiser.step()
-        if step % every == 0:
+        if step % job.every == 0:
             _validate(model, validation)
 
 
