@@ -48,6 +48,7 @@ ui: $(READY) ## browse the runs in the MLflow UI, on this machine only
 
 bench: $(READY) ## time the training kernels on this machine
 	$(BIN)/python -m benchmarks.kernels
+	$(BIN)/python -m benchmarks.gpu
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
