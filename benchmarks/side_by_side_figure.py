@@ -24,7 +24,7 @@ def main() -> None:
         x=alt.X("batch_sizes:O", sort=order, title="batch size", axis=alt.Axis(labelAngle=0)),
         color=alt.Color("contestant:N", title=None, legend=alt.Legend(orient="top")),
     )
-    scale = alt.Scale(type="log", domain=[0.5, 200])
+    scale = alt.Scale(type="log", domain=[0.5, 1000])
     lines = base.mark_line(point=True).encode(
         y=alt.Y("ratio:Q", scale=scale, title="seconds, times batchscope’s")
     )
