@@ -26,10 +26,10 @@ import optuna
 import pandas as pd
 
 from benchmarks.racing import trained, unraced
+from benchmarks.side_by_side import RIVALS_EVALUATE, Costs, cell_name, seconds
 from pipeline.outcome import Ended, RaceResult, TrialResult
 from pipeline.settings import Settings
 
-VALIDATIONS: Final = 20  # of a whole trial: once an epoch
 _FORMS: Final = ("idiomatic", "idiomatic, two at once")
 
 Steps = dict[str, list[int]]
@@ -73,7 +73,7 @@ def _others(study: Path) -> Steps:
     trials = pd.concat(tables, ignore_index=True)
     rest = trials[trials["origin"] != "grid"]
     return {
-        f"{model} {size}": part["steps"].tolist()
+        cell_name(model, size): part["steps"].tolist()
         for (model, size), part in rest.groupby(["model", "batch_size"])
     }
 
@@ -92,7 +92,7 @@ def _cells(grid: Sequence[RaceResult]) -> dict[str, tuple[list[TrialResult], int
     """Trials, and the steps of the budget, by cell."""
     cells: dict[str, tuple[list[TrialResult], int]] = {}
     for result in grid:
-        cell = f"{result.race.cell.model} {result.race.cell.batch_size}"
+        cell = cell_name(result.race.cell.model, result.race.cell.batch_size)
         cells.setdefault(cell, ([], result.race.recipe.max_steps))[0].extend(result.results)
     return cells
 
@@ -100,7 +100,7 @@ def _cells(grid: Sequence[RaceResult]) -> dict[str, tuple[list[TrialResult], int
 def _study(trials: Sequence[TrialResult], settings: Settings, whole: int) -> list[int]:
     quantity = f"validation_{settings.sweep.goals.quantity}"
     study = optuna.create_study(pruner=optuna.pruners.MedianPruner())
-    every = max(1, whole // VALIDATIONS)
+    every = max(1, whole // RIVALS_EVALUATE)
     steps: list[int] = []
     for trial in trials:
         asked = study.ask()
@@ -137,15 +137,8 @@ def _total(steps: Steps) -> int:
     return sum(sum(own) for own in steps.values())
 
 
-def _hours(costs: dict[str, dict[str, float]], steps: Steps) -> float:
-    return (
-        sum(
-            costs[cell]["fixed"] + costs[cell]["step"] * (one - 1)
-            for cell, own in steps.items()
-            for one in own
-        )
-        / 3600
-    )
+def _hours(costs: Costs, steps: Steps) -> float:
+    return sum(seconds(costs[cell], one) for cell, own in steps.items() for one in own) / 3600
 
 
 def _tell(content: dict[str, Any]) -> None:

@@ -23,7 +23,6 @@ import pandas as pd
 
 from benchmarks.conditions import machine
 from benchmarks.preparation import prepared_in
-from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
@@ -76,14 +75,10 @@ def trained(folder: Path, studies: list[Settings]) -> list[list[RaceResult]]:
     prepared = prepared_in(folder, studies[0].data)
     engine = LocalEngine(2, prepared)
     runner = Runner("sweep", Ledger(folder / "ledger", print), engine, (), 36, print)
-    designs = [_design(settings, prepared) for settings in studies]
-    results = [runner.run(design.grid()) for design in designs]
+    manifest = read_manifest(prepared)
+    results = [runner.run(design_of(settings, manifest).grid()) for settings in studies]
     engine.close()
     return results
-
-
-def _design(settings: Settings, prepared: Path) -> Design:
-    return design_of(settings, read_manifest(prepared))
 
 
 def replayed(result: RaceResult, factor: float) -> RaceResult:

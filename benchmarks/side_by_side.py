@@ -25,15 +25,18 @@ from typing import Any, Final
 from benchmarks.conditions import machine
 from benchmarks.preparation import prepared_in
 from benchmarks.rivals.jobs import Job, told
+from pipeline.calibration import Conditions
 from pipeline.images import read_manifest
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
+from pipeline.stopping import evaluation_steps
 from pipeline.study.places import PARAMS
+from pipeline.trial import Recipe
 
 STEPS: Final = {1: 1000, 4: 1000, 16: 600, 64: 300, 256: 100}
 _FULL: Final = 100  # steps at the whole training split
 _SHORTER: Final = 4  # where two processes of two threads each share two cores: they take long
-_RIVALS_EVALUATE: Final = 20  # times a trial: once an epoch of the default study's budget
+RIVALS_EVALUATE: Final = 20  # times a trial: once an epoch of the default study's budget
 
 Costs = dict[str, dict[str, float]]
 """By cell, seconds of a trial: ``fixed`` for one step with its evaluation, ``step`` for each more.
@@ -51,18 +54,18 @@ class Cut:
 
     Attributes:
         job: With steps, and a rival's evaluations of them.
-        whole: Steps of the trial that it was.
+        recipe: Of the trial that it was; its kernel is no matter.
         ours: batchscope's evaluations of the job's steps.
     """
 
     job: Job
-    whole: int
+    recipe: Recipe
     ours: int
 
     @property
     def cell(self) -> str:
-        """Model and batch size."""
-        return f"{self.job.model} {self.job.batch_size}"
+        """As costs name it."""
+        return cell_name(self.job.model, self.job.batch_size)
 
 
 def main() -> None:
@@ -88,33 +91,25 @@ def main() -> None:
 def _cuts(settings: Settings, prepared: Path, models: list[str]) -> list[Cut]:
     """Shortened trials of every cell, by batch size."""
     examples = read_manifest(prepared).train_examples
+    recipe = Conditions(settings.training).recipe("solo")
     return [
-        _cut(Job(model, size, STEPS.get(size, _FULL), 1), whole)
+        _cut(Job(model, size, STEPS.get(size, _FULL), 1), replace(recipe, max_steps=whole))
         for size in [*STEPS, examples]
         for whole in [settings.sweep.budget.max_steps(size, examples)]
         for model in models
     ]
 
 
-def _cut(job: Job, whole: int) -> Cut:
+def _cut(job: Job, recipe: Recipe) -> Cut:
     """With a trial's first evaluation, and its share of the others."""
-    share = (job.steps - 1) / whole
-    rivals, ours = (1 + round(share * n) for n in (_RIVALS_EVALUATE, _our_evaluations(whole)))
-    return Cut(replace(job, evaluations=rivals), whole, ours)
+    share = (job.steps - 1) / recipe.max_steps
+    whole = (RIVALS_EVALUATE, len(evaluation_steps(recipe)) - 1)  # but for that of step 0
+    rivals, ours = (1 + round(share * count) for count in whole)
+    return Cut(replace(job, evaluations=rivals), recipe, ours)
 
 
 def _shorter(cut: Cut) -> Cut:
-    return _cut(replace(cut.job, steps=cut.job.steps // _SHORTER), cut.whole)
-
-
-def _our_evaluations(steps: int) -> int:
-    """Those of a whole trial in a study, but for the one before training."""
-    settings = load_settings(PARAMS)
-    count, step = 1, 1
-    while step < steps:
-        count += 1
-        step = max(step + 1, int(step * settings.training.evaluation.ratio))
-    return count
+    return _cut(replace(cut.job, steps=cut.job.steps // _SHORTER), cut.recipe)
 
 
 def _round(cuts: list[Cut], prepared: Path, folder: Path, trials: int) -> Round:
@@ -215,7 +210,17 @@ def _table(rounds: list[Round], cuts: list[Cut], trials: int) -> list[dict[str, 
 
 def _total(costs: Costs, cuts: list[Cut]) -> float:
     """Seconds of one whole trial of each cell."""
-    return sum(costs[cut.cell]["fixed"] + costs[cut.cell]["step"] * (cut.whole - 1) for cut in cuts)
+    return sum(seconds(costs[cut.cell], cut.recipe.max_steps) for cut in cuts)
+
+
+def cell_name(model: str, batch_size: int) -> str:
+    """What costs name a cell."""
+    return f"{model} {batch_size}"
+
+
+def seconds(cost: dict[str, float], steps: int) -> float:
+    """Seconds of a trial of so many steps."""
+    return cost["fixed"] + cost["step"] * (steps - 1)
 
 
 def _tell(rows: list[dict[str, Any]]) -> None:
