@@ -4,10 +4,10 @@
 
 Trains the default study's design twice, with its race and with none (on two cores some twenty
 minutes; an interrupted run goes on in --folder), and compares every cell: the tuned learning rates,
-the best steps to every goal, and the examples processed. Other race factors are replayed: a race
-only ends trials early, so an unraced study holds every raced one; that the replay of the study's
-own factor is what was trained is checked. Prints tables, and writes benchmarks/racing.json with its
-conditions.
+the best steps to every goal, the examples processed, and whether trials that were judged too slow
+were. Other race factors are replayed: a race only ends trials early, so an unraced study holds
+every raced one; that the replay of the study's own factor is what was trained is checked. Prints
+tables, and writes benchmarks/racing.json with its conditions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.settings_document import Override
 from pipeline.settings_file import load_settings
-from pipeline.stopping import evaluation_steps
+from pipeline.stopping import Evaluation, Referee, evaluation_steps
 from pipeline.study.places import PARAMS
 from pipeline.study.session import design_of
 from pipeline.tables import curves_table, trials_table
@@ -82,25 +82,25 @@ def trained(folder: Path, studies: list[Settings]) -> list[list[RaceResult]]:
 
 
 def replayed(result: RaceResult, factor: float) -> RaceResult:
-    """What a race that was run without one would have been with it, by the referee's rule."""
-    reached = [
-        int(trial.curve.steps[-1]) for trial in result.results if trial.ended is Ended.REACHED
-    ]
-    if not reached:
-        return result
-    steps = np.array(evaluation_steps(result.race.recipe))
-    past = steps[steps >= factor * min(reached)]
-    if not len(past):
-        return result
-    return replace(result, results=tuple(_cut(trial, int(past[0])) for trial in result.results))
-
-
-def _cut(trial: TrialResult, step: int) -> TrialResult:
-    if trial.curve.steps[-1] <= step:
-        return trial
-    kept = trial.curve.steps <= step
-    curve = Curve(**{name: column[kept] for name, column in vars(trial.curve).items()})
-    return replace(trial, ended=Ended.OUTRACED, curve=curve)
+    """What a race that was run without one would have been with it, as the referee says."""
+    race = replace(result.race, recipe=replace(result.race.recipe, race=factor))
+    referee, running = Referee(race.recipe), list(range(len(race.trials)))
+    curves = [trial.curve for trial in result.results]
+    ended: dict[int, TrialResult] = {}
+    for place, step in enumerate(evaluation_steps(race.recipe)[1:], 1):
+        seen = [
+            Evaluation(c.train_loss[place], c.validation_loss[place], c.validation_error[place])
+            for c in (curves[member] for member in running)
+        ]
+        for member, how in zip(tuple(running), referee.judge(step, seen), strict=True):
+            if how is not None:
+                columns = vars(curves[member]).items()
+                curve = Curve(**{name: column[: place + 1] for name, column in columns})
+                ended[member] = TrialResult(how, curve)
+                running.remove(member)
+        if not running:
+            break
+    return replace(result, race=race, results=tuple(ended[m] for m in range(len(race.trials))))
 
 
 def _differences(trained: list[RaceResult], replay: list[RaceResult]) -> int:
@@ -164,7 +164,29 @@ def _factor(
         "interval_widths": float(np.median(widths)),
         "same_best_steps": int((best == of_whole).sum()),
         "of": len(best),
+        **_judged(factor, replay, unraced),
     }
+
+
+def _judged(
+    factor: float, replay: list[RaceResult], unraced: list[RaceResult]
+) -> dict[str, list[float] | int]:
+    """How many trials were outpaced, and how fast those were that should not have been.
+
+    ``wrong`` holds their steps over the first one's, at most ``factor``; ``diverged`` counts those
+    that would have been seen to diverge before their race's end.
+    """
+    outpaced, wrong, diverged = 0, list[float](), 0
+    for short, whole in zip(replay, unraced, strict=True):
+        ends = [trial.curve.last_step for trial in whole.results if trial.ended is Ended.REACHED]
+        for cut, full in zip(short.results, whole.results, strict=True):
+            if cut.ended is Ended.OUTPACED:
+                outpaced += 1
+                times = full.curve.last_step / min(ends)
+                if times <= factor and full.ended is Ended.REACHED:
+                    wrong.append(round(times, 2))
+                diverged += times <= factor and full.ended is Ended.DIVERGED
+    return {"outpaced": outpaced, "wrong": sorted(wrong), "diverged": diverged}
 
 
 def _tuned(settings: Settings, results: list[RaceResult]) -> pd.DataFrame:
@@ -199,13 +221,17 @@ def _tell(cells: list[dict[str, Any]], factors: list[dict[str, Any]], difference
             f"{row['agree']} | {row['same_best_steps']} |"
         )
     print(f"\ntrials trained otherwise than the replay has them: {differences}\n")
-    print("| race | examples | tuned rates agree | farthest | interval widths | same best steps |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| race | examples | tuned rates agree | farthest | interval widths | same best steps | "
+        "outpaced | of them too soon | or to diverge |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in factors:
         print(
             f"| {row['factor']:g} | {row['examples']:.3f} | {row['agree']} of {row['cells']} | "
             f"× {row['farthest']:.2f} | {row['interval_widths']:.2f} | "
-            f"{row['same_best_steps']} of {row['of']} |"
+            f"{row['same_best_steps']} of {row['of']} | {row['outpaced']} | "
+            f"{', '.join(map(str, row['wrong'])) or 'none'} | {row['diverged']} |"
         )
 
 

@@ -24,7 +24,7 @@ from pipeline.trial import Recipe, Trial
 __all__ = ["Members"]
 
 State = dict[str, Tensor]
-_LEAST: Final = 4  # members and ghosts of a stacked lane
+_LEAST: Final = 8  # members and ghosts of a stacked lane
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Members:
         trials: One per member.
         objective: How outputs are scored.
         recipe: Gives kernel and update rule.
-        width: Most members of a stacked lane, though four always compute together.
+        width: Most members of a stacked lane, though eight always compute together.
 
     Attributes:
         trainable: Parameters that are trained, by name, [K or more, ...]; rows past K are ghosts.
@@ -119,8 +119,9 @@ class Members:
         if self._recipe.kernel == "solo" or not self._count:
             self.lanes = [self._lane(slice(i, i + 1)) for i in range(self._count)]
             return
-        # Balanced lanes of at least four: narrower ones have other last bits (at width one always,
-        # below four with colour images, whose few channels another convolution kernel computes), so
+        # Balanced lanes of at least eight: narrower ones have other last bits (at width one always;
+        # with few input channels another kernel computes convolutions, of colour images below four
+        # members, of grey ones below eight where the processor has AVX2 and no AVX512), so
         # members left alone are padded with ghosts, copies of the last member that nobody reads.
         lanes = math.ceil(self._count / max(_LEAST, self._width))
         padded = max(self._count, _LEAST * lanes)

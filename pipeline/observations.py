@@ -52,7 +52,8 @@ def observations(
     from the right (Kalbfleisch & Prentice 2002, section 1.3).
 
     Args:
-        trials: Table of trials, key (fingerprint, member).
+        trials: Table of trials, key (fingerprint, member), races whole; columns ``race`` and
+            ``max_steps`` are needed where one was outpaced.
         curves: Table of evaluations; those of other trials are ignored.
         quantity: ``error`` reads ``validation_error``, ``loss`` reads ``validation_loss``.
         goals: Levels, fractions for error and nats for loss.
@@ -61,7 +62,9 @@ def observations(
         Per goal (in the order given) and trial (in the order of ``trials``): its design columns,
         ``goal``, ``kind`` and, in optimiser steps, ``steps``, ``low``, ``high``. Kind ``reached``:
         as above. ``censored``: more than ``steps`` = ``low`` = the last evaluated step, ``high``
-        infinite. ``infinite`` (diverged before the goal): all three infinite. ``missing`` (failed
+        infinite; of an outpaced trial, which was judged to lie farther behind than that, ``race``
+        times the evaluation at which the first of its race had reached the goal, the budget at
+        most. ``infinite`` (diverged before the goal): all three infinite. ``missing`` (failed
         or out of memory, whatever the curve shows): all three NaN.
 
     Raises:
@@ -74,8 +77,13 @@ def observations(
         raise ValueError("the curves table holds an evaluation twice; write the tables again")
     kinds, last = _by_end(trials)
     design = trials[_DESIGN].reset_index(drop=True)
+    seen = [_observe(points, kinds, last, goal) for goal in goals]
+    outpaced = np.flatnonzero((trials["ended"] == Ended.OUTPACED).to_numpy())
+    if len(outpaced):
+        for each in seen:
+            _judged(each, trials, outpaced)
     return pd.concat(
-        [design.assign(goal=goal, **_observe(points, kinds, last, goal)) for goal in goals],
+        [design.assign(goal=goal, **each) for goal, each in zip(goals, seen, strict=True)],
         ignore_index=True,
     )
 
@@ -139,6 +147,24 @@ def _observe(
     kind[owner] = "reached"
     low[owner], high[owner], steps[owner] = _crossing(points, row, goal)
     return {"kind": kind, "steps": steps, "low": low, "high": high}
+
+
+def _judged(
+    seen: dict[str, NDArray[np.object_] | NDArray[np.float64]],
+    trials: pd.DataFrame,
+    outpaced: NDArray[np.int64],
+) -> None:
+    """Raise the bounds of outpaced trials to where their race would have stopped them."""
+    race = pd.factorize(trials["fingerprint"])[0]
+    first = np.full(race.max() + 1, np.inf)
+    reached = seen["kind"] == "reached"
+    np.minimum.at(first, race[reached], seen["high"][reached].astype(np.float64))
+    factor = trials["race"].to_numpy(dtype=np.float64)
+    budget = trials["max_steps"].to_numpy(dtype=np.float64)
+    rows = outpaced[seen["kind"][outpaced] == "censored"]
+    end = np.minimum(np.ceil(factor[rows] * first[race[rows]]), budget[rows])
+    end[~np.isfinite(first[race[rows]])] = 0  # nobody has reached this goal: nothing was judged
+    seen["steps"][rows] = seen["low"][rows] = np.maximum(seen["steps"][rows], end)
 
 
 def _first_under(points: _Points, goal: float) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +35,7 @@ class Ended(StrEnum):
     REACHED = "reached"  # the hardest goal
     EXHAUSTED = "exhausted"  # spent its budget
     OUTRACED = "outraced"  # a race-mate reached the hardest goal long before
+    OUTPACED = "outpaced"  # so far behind its race-mates that this is only a question of time
     DIVERGED = "diverged"  # a loss was no longer finite
     OUT_OF_MEMORY = "out_of_memory"
     FAILED = "failed"  # the network or its worker broke
@@ -41,7 +43,7 @@ class Ended(StrEnum):
     @property
     def measured(self) -> bool:
         """Whether the curve is a valid, possibly censored, measurement."""
-        return self in {Ended.REACHED, Ended.EXHAUSTED, Ended.OUTRACED, Ended.DIVERGED}
+        return self not in {Ended.OUT_OF_MEMORY, Ended.FAILED}
 
     @property
     def short(self) -> str:
@@ -174,6 +176,20 @@ class RaceResult:
     def final(self) -> bool:
         """Whether the race need not be run again: nothing in it failed or ran out of memory."""
         return all(result.ended.measured for result in self.results)
+
+    def exceeded(self, member: int) -> int:
+        """Optimiser steps that a trial took, or, outpaced, would have taken to its race's end.
+
+        Args:
+            member: Position of the trial in the race.
+        """
+        trial, race = self.results[member], self.race.recipe.race
+        last = trial.curve.last_step
+        if trial.ended is not Ended.OUTPACED:
+            return last
+        assert race is not None, "without a race nobody is outpaced"
+        first = min(one.curve.last_step for one in self.results if one.ended is Ended.REACHED)
+        return max(last, min(math.ceil(race * first), self.race.recipe.max_steps))
 
 
 def broken_results(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -136,6 +137,7 @@ def _trial_rows(result: RaceResult) -> list[dict[str, Any]]:
             "kernel": race.recipe.kernel,
             "max_steps": race.recipe.max_steps,
             "epoch_steps": race.recipe.landmarks[0],
+            "race": math.nan if race.recipe.race is None else race.recipe.race,
             "ended": str(outcome.ended),
             "message": outcome.message,
             "steps": outcome.curve.last_step,

@@ -38,7 +38,8 @@ def fit(
     """Find the critical batch size in your own measurements of steps to a goal.
 
     A row of the CSV is a training run at its tuned learning rate: the steps it took, and how it
-    ended if it did not reach the goal (exhausted, outraced, diverged, failed, out_of_memory).
+    ended if it did not reach the goal (exhausted, outraced, outpaced, diverged, failed,
+    out_of_memory).
 
     Examples:
         batchscope fit steps.csv

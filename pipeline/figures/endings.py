@@ -29,8 +29,8 @@ def endings(study: Study) -> Figure:
     subtitle = f"{estimates.dataset}: trials by batch size"
     caption = (
         "Reached: the hardest goal. Exhausted: spent the budget. Outraced: a race-mate reached the "
-        "goal long before. Diverged: a loss was no longer finite; a trial stuck at guessing is not "
-        "diverged but exhausted or outraced."
+        "goal long before. Outpaced: so far behind the race's best that it was not waited for. "
+        "Diverged: a loss was no longer finite; a trial stuck at guessing is not diverged."
     )
     rows = [row for cell in estimates.cells for row in _rows(cell)]
     infeasible = [cell for cell in estimates.cells if not cell.feasible]

@@ -34,6 +34,7 @@ ENDINGS: Final = {
     Ended.REACHED: "#009e73",
     Ended.EXHAUSTED: "#56b4e9",
     Ended.OUTRACED: "#b8bdc4",
+    Ended.OUTPACED: "#d9d3c0",
     Ended.DIVERGED: "#d55e00",
     Ended.OUT_OF_MEMORY: "#cc79a7",
     Ended.FAILED: "#7d3c98",

@@ -141,10 +141,8 @@ def frozen_trials(result: RaceResult, subject: Subject, settings: Settings) -> l
     space = _space(subject, settings)
     began = datetime.fromtimestamp(result.started_at)  # Optuna's times are local and naive
     frozen: list[FrozenTrial] = []
-    for member, (trial, outcome) in enumerate(zip(result.race.trials, result.results, strict=True)):
-        value = value_of(
-            outcome, result.race.recipe.max_steps, quantity=subject.quantity, goal=subject.goal
-        )
+    for member, trial in enumerate(result.race.trials):
+        value = value_of(result, member, quantity=subject.quantity, goal=subject.goal)
         made = optuna.trial.create_trial(
             state=TrialState.FAIL if value is None else TrialState.COMPLETE,
             value=value,

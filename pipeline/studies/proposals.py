@@ -71,14 +71,9 @@ def _finished(
     seen = sorted(
         (trial, value)
         for result in results
-        for trial, outcome in zip(result.race.trials, result.results, strict=True)
+        for member, trial in enumerate(result.race.trials)
         for value in [
-            value_of(
-                outcome,
-                result.race.recipe.max_steps,
-                quantity=sweep.goals.quantity,
-                goal=sweep.goals.hardest,
-            )
+            value_of(result, member, quantity=sweep.goals.quantity, goal=sweep.goals.hardest)
         ]
         if value is not None and contains(sweep, trial.hyperparameters)
     )

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.outcome import Ended
 
 if TYPE_CHECKING:
-    from pipeline.outcome import TrialResult
+    from pipeline.outcome import RaceResult
     from pipeline.trial import Quantity
 
 __all__ = ["PENALTY", "value_of"]
@@ -18,25 +18,24 @@ __all__ = ["PENALTY", "value_of"]
 PENALTY: Final = 1.0  # log2 steps, added where the goal was not reached: at best twice the steps
 
 
-def value_of(
-    outcome: TrialResult, max_steps: int, *, quantity: Quantity, goal: float
-) -> float | None:
+def value_of(result: RaceResult, member: int, *, quantity: Quantity, goal: float) -> float | None:
     """log2 of the optimiser steps to a goal: the first evaluation at or under it.
 
     Trials that did not get there have finite penalties, as samplers spend a search on the edge of
     divergence otherwise: exhausted and outraced ones count one doubling more than the steps they
-    took, diverged ones one doubling more than the budget. A trial that trained on past the goal,
-    as confirm's do, counts the steps to the goal.
+    took, outpaced ones than those of their race's end, diverged ones than the budget. A trial that
+    trained on past the goal, as confirm's do, counts the steps to the goal.
 
     Args:
-        outcome: Of the trial.
-        max_steps: Its budget.
+        result: Of the trial's race.
+        member: Position of the trial in it.
         quantity: What ``goal`` is a level of, on the validation split.
         goal: A fraction for error, nats for loss.
 
     Returns:
         The value, or None where the trial failed or ran out of memory.
     """
+    outcome = result.results[member]
     if not outcome.ended.measured:
         return None
     curve = outcome.curve
@@ -46,5 +45,5 @@ def value_of(
     if len(there):
         return math.log2(max(1, int(curve.steps[there[0]])))
     if outcome.ended is Ended.DIVERGED:
-        return math.log2(max_steps) + PENALTY
-    return math.log2(max(1, curve.last_step)) + PENALTY
+        return math.log2(result.race.recipe.max_steps) + PENALTY
+    return math.log2(max(1, result.exceeded(member))) + PENALTY

@@ -23,7 +23,7 @@ __all__ = ["duration", "likely_share"]
 # docs/performance.md, "What a study will cost, before it runs", says how well that carries over.
 _FASTEST: Final = 0.12  # a race's first trial to reach the hardest goal
 _UNRACED: Final = 0.6  # a trial of the design that no race stops
-_PROPOSED: Final = 0.5  # of the design's share: settings that a search proposes lie near the best
+_PROPOSED: Final = 0.8  # of the design's share: settings that a search proposes lie near the best
 _CONFIRMED: Final = 0.85  # a trial of confirm: some rules' learning rates diverge
 _STARTS: Final = 9.0  # all that is no training, as times the imports of a worker's modules
 
@@ -32,8 +32,9 @@ def likely_share(race: float | Literal["off"]) -> float:
     """Share of its budget that a trial of the design takes on average, before any has finished.
 
     The first of a race reaches the goal after about an eighth. Replayed on the default study's
-    curves (0.10), races that stop the others at 1, 2, 3 and 4 times its steps take 0.10, 0.17, 0.22
-    and 0.26, a power of 0.7, and unraced ones 0.6; studies of fewer or slower networks take more.
+    curves (0.09), races that stop the others at 1, 2, 3 and 4 times its steps, or sooner those that
+    lie far behind, take 0.09, 0.11, 0.13 and 0.14, a power of 0.3, and unraced ones 0.6; studies of
+    fewer or slower networks take more.
 
     Args:
         race: As in params.yaml.
@@ -41,7 +42,7 @@ def likely_share(race: float | Literal["off"]) -> float:
     Returns:
         The share, in (0, 1].
     """
-    return _UNRACED if race == "off" else min(_UNRACED, _FASTEST * race**0.7)
+    return _UNRACED if race == "off" else min(_UNRACED, _FASTEST * race**0.3)
 
 
 def duration(found: Entry, seen: Survey, left: dict[str, Any]) -> dict[str, Any]:

@@ -252,12 +252,16 @@ def test_a_trial_ends_in_every_way_it_can(
     prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:
     shared = replace(recipe, precision="32-true", max_steps=400, goal=0.15, race=2.0)
-    [raced] = train([make_race(shared, rates=(1e-4, 0.1, 1e4))], prepared)
-    assert [r.ended for r in raced] == [Ended.OUTRACED, Ended.REACHED, Ended.DIVERGED]
-    first = raced[1].curve.last_step
-    assert raced[0].curve.last_step >= 2 * first
-    assert raced[0].curve.last_step < 2 * first * shared.evaluation_ratio + 1
-    assert raced[1].curve.validation_error[-1] <= 0.15 < raced[1].curve.validation_error[-2]
+    [raced] = train([make_race(shared, rates=(1e-4, 0.04, 0.2, 1e20))], prepared)
+    slowest, slow, best, broken = raced
+    assert slowest.ended is Ended.OUTPACED
+    assert slow.ended is Ended.OUTRACED
+    assert best.ended is Ended.REACHED
+    assert broken.ended is Ended.DIVERGED
+    first = best.curve.last_step
+    assert slowest.curve.last_step == first
+    assert 2 * first <= slow.curve.last_step < 2 * first * shared.evaluation_ratio + 1
+    assert best.curve.validation_error[-1] <= 0.15 < best.curve.validation_error[-2]
     [lone] = train([make_race(shared, rates=(1e-4,))], prepared)
     assert lone[0].ended is Ended.EXHAUSTED
     assert lone[0].curve.last_step == 400

@@ -27,11 +27,11 @@ def lines(file: Path, *rows: str, header: str = HEADER) -> Path:
 def test_what_ended_how_counts_as_in_the_study(file: Path) -> None:
     rows = [
         "a,1,30.5,0,reached", "a,1,40,1,exhausted", "a,1,40,2,outraced", "a,1,,3,diverged",
-        "a,1,,4,failed", "a,1,7,5,out_of_memory",
+        "a,1,,4,failed", "a,1,7,5,out_of_memory", "a,1,40,6,outpaced",
     ]  # fmt: skip
     found = read_measurements(lines(file, *rows)).models["a"]
     assert found.kind.tolist() == [
-        "reached", "censored", "censored", "infinite", "missing", "missing",
+        "reached", "censored", "censored", "infinite", "missing", "missing", "censored",
     ]  # fmt: skip
     assert found.steps[:4].tolist() == [30.5, 40, 40, math.inf]
     assert found.size.dtype == np.int64

@@ -157,6 +157,35 @@ def test_a_failed_trial_is_missing_whatever_its_curve_shows(ended: Ended) -> Non
     assert one(ended, [(0, 0.9), (10, 0.1)])["kind"] == "missing"
 
 
+def test_an_outpaced_trial_is_censored_where_its_race_would_have_ended() -> None:
+    """Per goal: four times the evaluation at which the first had reached it, the budget at most."""
+    trials, curves = tables(
+        ("reached", [(0, 0.9), (10, 0.2), (30, 0.05)]),
+        ("outpaced", [(0, 0.9), (10, 0.8), (30, 0.15)]),
+        ("outraced", [(0, 0.9), (10, 0.8), (30, 0.7)]),
+    )
+    trials = trials.assign(race=4.0, max_steps=100)
+    goals = [0.15, 0.3, 0.05, 0.01]
+    seen = observations(trials, curves, quantity="error", goals=goals).set_index(["goal", "member"])
+    assert seen.loc[(0.15, 1), "kind"] == "reached", "a goal that its own curve shows"
+    judged = seen.loc[[(0.05, 1), (0.01, 1)]]
+    assert judged["kind"].tolist() == ["censored"] * 2
+    assert judged["low"].tolist() == judged["steps"].tolist() == [100, 30], "nobody reached 0.01"
+    assert seen.loc[(0.05, 2), "low"] == 30, "outraced trials are censored where they stopped"
+    generous = observations(
+        trials.assign(max_steps=1000), curves, quantity="error", goals=[0.05]
+    ).set_index("member")
+    assert generous.loc[1, "low"] == 4 * 30
+    easier = tables(
+        ("reached", [(0, 0.9), (10, 0.25), (40, 0.05)]),
+        ("outpaced", [(0, 0.9), (10, 0.8), (40, 0.5)]),
+    )
+    found = observations(
+        easier[0].assign(race=3.0, max_steps=1000), easier[1], quantity="error", goals=[0.3, 0.05]
+    )
+    assert found["low"].tolist()[1::2] == [40, 120], "never less than the steps it took"
+
+
 @pytest.mark.parametrize("ended", [Ended.DIVERGED, Ended.OUTRACED, Ended.EXHAUSTED])
 def test_what_comes_after_a_goal_does_not_take_it_back(ended: Ended) -> None:
     seen = one(ended, [(0, 0.9), (10, 0.1), (20, 0.8)])

@@ -60,6 +60,53 @@ def test_race_mates_stop_at_the_factor_and_not_before() -> None:
     assert referee.judge(40, [GOOD, SHORT]) == [Ended.REACHED, Ended.OUTRACED]
 
 
+SLOW, BETTER = Evaluation(1.0, 2.0, 0.8), Evaluation(1.0, 1.5, 0.5)
+
+
+def outpaced_at(slow: Evaluation, *, race: float | None = 4.0) -> list[int]:
+    """Steps at which a mate that stays at ``slow`` is outpaced by one that is at the goal at 16."""
+    referee = Referee(replace(RECIPE(1.1, 1000), race=race))
+    ended: list[int] = []
+    for step in (1, 2, 3, 4, 8, 15, 16, 17, 20, 24, 25, 32, 40, 63):
+        seen = [BETTER] if step < 16 else []
+        if step == 2:
+            seen = [SHORT]
+        if step == 16:
+            seen = [GOOD]
+        verdicts = referee.judge(step, [*seen, slow])
+        if verdicts[-1] is Ended.OUTPACED:
+            ended.append(step)
+            break
+    return ended
+
+
+def test_who_lies_twice_the_factor_behind_is_outpaced_once_the_goal_is_reached() -> None:
+    """At 16 steps it is as good as the best was at 16 / (2 · 4) = 2, or not; never before."""
+    assert outpaced_at(SLOW) == [16]
+    assert outpaced_at(SHORT) == [], "it is no worse than the best at 2 steps was"
+    assert outpaced_at(replace(SLOW, validation_error=0.11)) == [], "its error keeps up"
+    assert outpaced_at(replace(SLOW, validation_loss=1.0)) == [], "its loss keeps up"
+    assert outpaced_at(SLOW, race=None) == []
+    assert outpaced_at(SLOW, race=16.0) == [32], "judged by the first step, 1, which BETTER took"
+
+
+def test_the_lowest_so_far_counts_and_not_the_last() -> None:
+    """A trial that was good once and is not now may still be the next to arrive."""
+    referee = Referee(RECIPE(1.1, 1000))
+    assert referee.judge(2, [BETTER, SHORT, SLOW]) == [None, None, None]
+    assert referee.judge(4, [NOT_A_NUMBER, SLOW, SLOW]) == [Ended.DIVERGED, None, None]
+    assert referee.judge(16, [SLOW, GOOD]) == [None, Ended.REACHED], "SHORT at step 2"
+    assert referee.judge(40, [SLOW]) == [None]
+    assert referee.judge(64, [SLOW]) == [Ended.OUTRACED]
+
+
+def test_a_step_before_the_first_evaluation_judges_nobody() -> None:
+    referee = Referee(RECIPE(1.1, 1000))
+    assert referee.judge(4, [GOOD, SLOW]) == [Ended.REACHED, None]
+    assert referee.judge(15, [SLOW]) == [None]
+    assert referee.judge(16, [SLOW]) == [Ended.OUTRACED]
+
+
 def test_without_a_race_everyone_runs_to_the_end() -> None:
     referee = Referee(replace(RECIPE(1.1, 100), race=None))
     assert referee.judge(1, [GOOD, SHORT]) == [Ended.REACHED, None]

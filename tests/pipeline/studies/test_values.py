@@ -1,20 +1,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from pipeline.outcome import Curve, Ended, TrialResult
+from pipeline.outcome import Curve, Ended, RaceResult, TrialResult
 from pipeline.studies.values import value_of
+from pipeline.trial import Quantity, Race, Recipe
+from tests.pipeline.conftest import MakeRace
 from tests.pipeline.studies.planted_races import broken, outcome
 
-
-def value(result: TrialResult) -> float | None:
-    return value_of(result, 400, quantity="error", goal=0.05)
+Value = Callable[..., float | None]
 
 
-def test_values_are_finite_and_rank_as_they_should() -> None:
+@pytest.fixture
+def value(recipe: Recipe, make_race: MakeRace) -> Value:
+    """The value of the first of some trials of a race, whose budget is 400 steps."""
+
+    def of(*trials: TrialResult, quantity: Quantity = "error", goal: float = 0.05) -> float | None:
+        race: Race = make_race(
+            replace(recipe, max_steps=400, race=4.0, goal=0.05),
+            rates=tuple(0.1 * (k + 1) for k in range(len(trials))),
+        )
+        result = RaceResult(race, trials, 0.0, 0.0, {})
+        return value_of(result, 0, quantity=quantity, goal=goal)
+
+    return of
+
+
+def test_values_are_finite_and_rank_as_they_should(value: Value) -> None:
     assert value(outcome(Ended.REACHED, 64)) == 6
     assert value(outcome(Ended.OUTRACED, 64)) == 7
     assert value(outcome(Ended.EXHAUSTED, 400)) == math.log2(400) + 1
@@ -22,7 +39,15 @@ def test_values_are_finite_and_rank_as_they_should() -> None:
     assert value(broken()) is None
 
 
-def test_a_trial_that_trained_past_the_goal_counts_the_steps_to_it() -> None:
+def test_an_outpaced_trial_counts_as_if_its_race_had_run_on(value: Value) -> None:
+    """Four times the first one's steps, or to the budget; so it ranks with the outraced."""
+    slow, first = outcome(Ended.OUTPACED, 64), outcome(Ended.REACHED, 64)
+    assert value(slow, first) == math.log2(4 * 64) + 1
+    assert value(slow, first, outcome(Ended.REACHED, 50)) == math.log2(4 * 50) + 1
+    assert value(outcome(Ended.OUTPACED, 200), outcome(Ended.REACHED, 200)) == math.log2(400) + 1
+
+
+def test_a_trial_that_trained_past_the_goal_counts_the_steps_to_it(value: Value) -> None:
     """As confirm's do: they end exhausted or diverged, long after."""
     errors = np.array([0.9, 0.2, 0.05, 0.03])
     ones = np.ones(4)
@@ -32,9 +57,9 @@ def test_a_trial_that_trained_past_the_goal_counts_the_steps_to_it() -> None:
     assert value(TrialResult(Ended.DIVERGED, losing)) == math.log2(400) + 1
 
 
-def test_a_goal_of_loss_is_looked_for_in_the_loss() -> None:
+def test_a_goal_of_loss_is_looked_for_in_the_loss(value: Value) -> None:
     ones = np.ones(3)
     curve = Curve(np.array([0, 16, 400]), np.array([2.0, 0.4, 0.3]), ones, ones, ones, ones)
     result = TrialResult(Ended.EXHAUSTED, curve)
-    assert value_of(result, 400, quantity="loss", goal=0.5) == 4
-    assert value_of(result, 400, quantity="error", goal=0.5) == math.log2(400) + 1
+    assert value(result, quantity="loss", goal=0.5) == 4
+    assert value(result, quantity="error", goal=0.5) == math.log2(400) + 1
