@@ -43,11 +43,11 @@ def lenet(task: Task) -> nn.Module:
     )
     return nn.Sequential(
         nn.Conv2d(task.channels, 6, kernel, padding=first),
-        nn.ReLU(),
         MaxPool2d(),
+        nn.ReLU(),
         nn.Conv2d(6, 16, kernel, padding=second),
-        nn.ReLU(),
         MaxPool2d(),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(16 * height * width, 120),
         nn.ReLU(),

@@ -19,8 +19,9 @@ _HIDDEN: Final = 1024
 def simple_cnn(task: Task) -> nn.Module:
     """The base "Simple CNN" of Shallue et al. 2018 (arXiv 1811.03600, appendix on models).
 
-    Two 5×5 convolutions of 32 and 64 channels that keep the size, each rectified and max-pooled
-    2×2 with stride 2; one hidden layer of 1,024 rectified units.
+    Two 5×5 convolutions of 32 and 64 channels that keep the size, each max-pooled 2×2 with
+    stride 2 and rectified, the same as the other way round; one hidden layer of 1,024 rectified
+    units.
 
     Initialisation: torch's layers', uniform in ±1/√(inputs of a unit).
 
@@ -34,11 +35,11 @@ def simple_cnn(task: Task) -> nn.Module:
     first, second = _CHANNELS
     return nn.Sequential(
         nn.Conv2d(task.channels, first, 5, padding=2),
-        nn.ReLU(),
         MaxPool2d(),
+        nn.ReLU(),
         nn.Conv2d(first, second, 5, padding=2),
-        nn.ReLU(),
         MaxPool2d(),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(second * (task.height // 4) * (task.width // 4), _HIDDEN),
         nn.ReLU(),

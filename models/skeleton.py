@@ -22,7 +22,7 @@ POOL: Final = 2
 
 
 def skeleton(name: str, task: Task, layer: Callable[[int, int, Pair], nn.Module]) -> nn.Module:
-    """Two layers that keep the size, each rectified and pooled 2×2; a linear read-out.
+    """Two layers that keep the size, each pooled 2×2 and rectified; a linear read-out.
 
     The read-out starts as torch.nn.Linear does; the layers say how they start. Images smaller than
     4×4 pixels are refused: they cannot be pooled twice.
@@ -39,7 +39,7 @@ def skeleton(name: str, task: Task, layer: Callable[[int, int, Pair], nn.Module]
     layers: list[nn.Module] = []
     channels, height, width = task.channels, task.height, task.width
     for wider in CHANNELS:
-        layers += [layer(channels, wider, (height, width)), nn.ReLU(), MaxPool2d()]
+        layers += [layer(channels, wider, (height, width)), MaxPool2d(), nn.ReLU()]
         channels, height, width = wider, height // POOL, width // POOL
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, task.classes))
 

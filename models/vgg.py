@@ -6,6 +6,7 @@ from typing import Final
 
 from torch import nn
 
+from models.layers.pooling import MaxPool2d
 from models.skeleton import refuse_small
 from models.task import Task
 
@@ -34,9 +35,8 @@ def vgg(task: Task) -> nn.Module:
     layers: list[nn.Module] = []
     channels = task.channels
     for wider in _CHANNELS:
-        for ins in (channels, wider):
-            layers += [nn.Conv2d(ins, wider, 3, padding=1), nn.ReLU()]
-        layers.append(nn.MaxPool2d(2))
+        layers += [nn.Conv2d(channels, wider, 3, padding=1), nn.ReLU()]
+        layers += [nn.Conv2d(wider, wider, 3, padding=1), MaxPool2d(), nn.ReLU()]
         channels = wider
     pooled = 2 ** len(_CHANNELS)
     inputs = channels * (task.height // pooled) * (task.width // pooled)
