@@ -85,7 +85,7 @@ def test_a_fresh_study_is_likely_to_stop_where_others_did(
     share, full = duration.likely_share(4.0), PACE.seconds(1, 2)
     most = 2 * (13 * 2 * PACE.seconds() + 20 * full + 500)
     confirmed = (20 + 5) * PACE.seconds(0.85, 2)  # at the reference all rules say the same
-    swept = 6 * PACE.seconds(share) + 8 * PACE.seconds(share / 2)
+    swept = 6 * PACE.seconds(share) + 8 * PACE.seconds(0.8 * share)
     assert told["workers"] == 3
     assert told["most"] == pytest.approx(most / 3 + STARTS)
     assert told["likely"] == pytest.approx((2 * swept + confirmed + 1000) / 3 + STARTS)
@@ -107,7 +107,7 @@ def test_trials_that_have_finished_say_where_others_stop(
         duration.duration(found, seen, cost(found, seen))["likely"] for seen in (fresh, going)
     )
     share = sum(t.curve.last_step for r in results for t in r.results) / (16 * 6)
-    assert share < duration.likely_share(4.0) / 2
+    assert share < duration.likely_share(4.0)
     assert after < before - 6 * PACE.seconds(share) / 3
 
 
