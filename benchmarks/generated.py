@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pipeline.outcome import Curve, Ended, RaceResult, TrialResult
+from benchmarks.refereed import refereed
+from pipeline.outcome import Curve, RaceResult
 from pipeline.seeds import seed_of
 from pipeline.settings_document import Override
 from pipeline.settings_file import load_settings
-from pipeline.stopping import Evaluation, Referee, evaluation_steps
+from pipeline.stopping import evaluation_steps
 from pipeline.study.places import PARAMS
 
 if TYPE_CHECKING:
@@ -82,17 +83,11 @@ class Generator:
         at = np.array(evaluation_steps(race.recipe), dtype=np.int64)
         rng = np.random.default_rng(seed_of(0, race.fingerprint))
         columns = self._columns(race, at, rng)
-        ended, lengths = _endings(race, at, columns)
-        results = tuple(
-            TrialResult(
-                ended[member],
-                Curve(
-                    at[: lengths[member]],
-                    **{name: rows[member, : lengths[member]] for name, rows in columns.items()},
-                ),
-            )
+        curves = [
+            Curve(at, **{name: rows[member] for name, rows in columns.items()})
             for member in range(len(race.trials))
-        )
+        ]
+        results = refereed(race.recipe, curves)
         return RaceResult(race, results, 1.7e9, 1.0, {"python": "made up"})
 
     def _columns(
@@ -119,25 +114,3 @@ class Generator:
             "test_loss": 1.05 * loss if test else untested,
             "test_error": np.where(broken, START, error + 0.01) if test else untested,
         }
-
-
-def _endings(
-    race: Race, at: NDArray[np.int64], columns: dict[str, NDArray[np.float64]]
-) -> tuple[dict[int, Ended], dict[int, int]]:
-    """How each member ended, and after how many evaluations, as the referee says."""
-    referee, running = Referee(race.recipe), list(range(len(race.trials)))
-    train, loss, error = (
-        columns[name].tolist() for name in ("train_loss", "validation_loss", "validation_error")
-    )
-    ended: dict[int, Ended] = {}
-    lengths: dict[int, int] = {}
-    for place, step in enumerate(at.tolist()):
-        seen = [Evaluation(train[m][place], loss[m][place], error[m][place]) for m in running]
-        for member, how in zip(tuple(running), referee.judge(step, seen), strict=True):
-            if how is not None:
-                ended[member], lengths[member] = how, place + 1
-                running.remove(member)
-        if not running:
-            break
-    assert not running, "the last step exhausts whatever still runs"
-    return ended, lengths

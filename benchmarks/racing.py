@@ -23,16 +23,16 @@ import pandas as pd
 
 from benchmarks.conditions import machine
 from benchmarks.preparation import prepared_in
+from benchmarks.refereed import refereed
 from pipeline.engines.local import LocalEngine
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.observations import observations
-from pipeline.outcome import Curve, Ended, RaceResult, TrialResult
+from pipeline.outcome import Ended, RaceResult
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.settings_document import Override
 from pipeline.settings_file import load_settings
-from pipeline.stopping import Evaluation, Referee, evaluation_steps
 from pipeline.study.places import PARAMS
 from pipeline.study.session import design_of
 from pipeline.tables import curves_table, trials_table
@@ -84,23 +84,8 @@ def trained(folder: Path, studies: list[Settings]) -> list[list[RaceResult]]:
 def replayed(result: RaceResult, factor: float) -> RaceResult:
     """What a race that was run without one would have been with it, as the referee says."""
     race = replace(result.race, recipe=replace(result.race.recipe, race=factor))
-    referee, running = Referee(race.recipe), list(range(len(race.trials)))
     curves = [trial.curve for trial in result.results]
-    ended: dict[int, TrialResult] = {}
-    for place, step in enumerate(evaluation_steps(race.recipe)[1:], 1):
-        seen = [
-            Evaluation(c.train_loss[place], c.validation_loss[place], c.validation_error[place])
-            for c in (curves[member] for member in running)
-        ]
-        for member, how in zip(tuple(running), referee.judge(step, seen), strict=True):
-            if how is not None:
-                columns = vars(curves[member]).items()
-                curve = Curve(**{name: column[: place + 1] for name, column in columns})
-                ended[member] = TrialResult(how, curve)
-                running.remove(member)
-        if not running:
-            break
-    return replace(result, race=race, results=tuple(ended[m] for m in range(len(race.trials))))
+    return replace(result, race=race, results=refereed(race.recipe, curves))
 
 
 def _differences(trained: list[RaceResult], replay: list[RaceResult]) -> int:
