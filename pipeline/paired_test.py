@@ -25,13 +25,15 @@ _LEAST: Final = math.log(1e-12)  # of p, beyond which quantiles are inexact
 class PairedTest:
     """Student's t test that a mean difference is 0, though pairs share a noise of known size.
 
-    Limits lie √((t·s/√n)² + (z·noise)²) off the mean, with the quantiles t of Student's
-    distribution of n − 1 degrees of freedom and z of the normal one: at least as wide as the level
-    asks, whatever the two sizes; without noise it is the ordinary paired test. (Satterthwaite's
-    degrees of freedom, which s enters twice, are too many where s happens to be small: 7.6 % of
-    false rejections at three pairs and a noise of 0.3 deviations, for 5 %.) Source: Student 1908;
-    Banerjee 1960, "Approximate confidence interval for linear functions of means of k populations
-    when the population variances are not equal", Sankhyā 22, 357-358.
+    Limits lie (v·t + w·z)/√(v + w) off the mean, where v = s²/n and w = noise² are the variances
+    and t and z the quantiles of Student's distribution of n − 1 degrees of freedom and of the
+    normal one: the quantiles' mean weighted by variance, times the root of both together. Without
+    noise it is the ordinary paired test. At a level of 5 % it rejects 2.9 to 5.0 % with three
+    pairs and 3.7 to 5.0 % with five, whatever the two sizes. (Satterthwaite's degrees of freedom,
+    which s enters twice, are too many where s happens to be small: 7.8 % at three pairs and a noise
+    of 0.3 deviations over √n; √(v·t² + w·z²), Banerjee 1960, goes down to 2.3 and 3.5 %.) Source:
+    Student 1908; Cochran 1964, "Approximate significance levels of the Behrens-Fisher test",
+    Biometrics 20, 191-195.
 
     Attributes:
         mean: Mean difference.
@@ -60,7 +62,8 @@ class PairedTest:
             return 0.0
 
         def over(log_level: float) -> float:
-            return reach(self.deviation, self.noise, self.pairs, math.exp(log_level)) - distance
+            half = reach(self.deviation, self.noise, self.pairs, math.exp(log_level))
+            return float(half) - distance
 
         distance = abs(self.mean)
         if over(_LEAST) < 0:
@@ -69,7 +72,7 @@ class PairedTest:
 
     def interval(self, confidence: float) -> Interval:
         """Mean difference with the interval that belongs to ``p_value``."""
-        half = reach(self.deviation, self.noise, self.pairs, 1 - confidence)
+        half = float(reach(self.deviation, self.noise, self.pairs, 1 - confidence))
         return Interval(self.mean, self.mean - half, self.mean + half)
 
 
@@ -85,21 +88,25 @@ class Step(NamedTuple):
     left: int
 
 
-def reach(deviation: float, noise: float, pairs: int, level: float) -> float:
+def reach(
+    deviation: float | NDArray[np.float64], noise: float, pairs: int, level: float
+) -> NDArray[np.float64]:
     """How far limits lie off a mean difference.
 
     Args:
-        deviation: Standard deviation s between pairs.
+        deviation: Standard deviation s between pairs, or several [...].
         noise: Standard deviation of what they share.
         pairs: Their number n, at least 2.
         level: Of both tails together, in (0, 1].
 
     Returns:
-        Half the width, in the unit of ``deviation``; the source is that of `PairedTest`.
+        Half the width [...], in the unit of ``deviation``; the source is that of `PairedTest`.
     """
     t = -float(special.stdtrit(pairs - 1, level / 2))
     z = -float(special.ndtri(level / 2))
-    return math.hypot(t * deviation / math.sqrt(pairs), z * noise)
+    own = np.square(deviation) / pairs
+    both = np.maximum(own + noise**2, np.finfo(np.float64).tiny)
+    return (own * t + noise**2 * z) / np.sqrt(both)
 
 
 def holm(p_values: Sequence[float]) -> list[Step]:

@@ -36,8 +36,7 @@ def power(
     """
     unit = math.hypot(deviation / math.sqrt(replicates), noise)
     shares = stats.chi2.ppf((np.arange(_DRAWS) + 0.5) / _DRAWS, replicates - 1) / (replicates - 1)
-    one, other = (reach(*parts, replicates, level) for parts in ((deviation, 0.0), (0.0, noise)))
-    half = np.sqrt(shares * one**2 + other**2)
+    half = reach(deviation * np.sqrt(shares), noise, replicates, level)
     found = stats.norm.sf((half - difference) / unit) + stats.norm.cdf((-half - difference) / unit)
     return float(np.mean(found))
 

@@ -43,3 +43,14 @@ def test_what_is_not_known_is_none() -> None:
     assert choice_noise(curves, {4: rate, 16: rate}, 16, [], 0.95) is None
     joint = [curve(MESH, 8 + MESH, batch_size=4, joint=True)]
     assert choice_noise(joint, {4: rate, 16: rate}, 16, [4], 0.95) is None
+
+
+def test_rates_that_would_keep_a_run_from_its_goal_are_not_drawn() -> None:
+    """Above η = 1 nothing reached the goal: half the draws are left, with a cliff's cost unread."""
+    beyond = [at for at, rate in enumerate(MESH.tolist()) if rate > 1e-9]
+    cliff = np.where(MESH > 1e-9, 20.0, 8 + MESH)
+    curves = [curve(MESH, cliff, unreached=beyond, batch_size=4)]
+    wide, exact = Interval(1.0, 10**-0.98, 10**0.98), Interval(1.0, 1.0, 1.0)
+    half = choice_noise(curves, {4: exact, 16: wide}, 16, [4], 0.95)
+    assert half == pytest.approx(0.5 * (1 - 2 / np.pi) ** 0.5, rel=0.1)  # of a half-normal
+    assert choice_noise(curves, {4: exact, 16: Interval(5.0, 5.0, 5.0)}, 16, [4], 0.95) is None
