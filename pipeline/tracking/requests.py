@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 from mlflow.entities import Metric, Param, RunTag
+
+from pipeline.tracking.runs import FoundRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,11 +15,13 @@ if TYPE_CHECKING:
 
     from pipeline.tracking.runs import Change, New
 
-__all__ = ["ClientWriter"]
+__all__ = ["ClientRuns"]
+
+PAGE: Final = 1000  # runs a search; what is beyond comes by page token
 
 
-class ClientWriter:
-    """Writes runs of one experiment.
+class ClientRuns:
+    """Reads and writes runs of one experiment.
 
     Args:
         client: Of MLflow.
@@ -27,6 +31,32 @@ class ClientWriter:
     def __init__(self, client: MlflowClient, experiment: str) -> None:
         self._client = client
         self._experiment = experiment
+
+    def find(self, tag: str, value: str) -> Iterator[FoundRun]:
+        """Runs that carry a tag, the oldest first; deleted ones are left out.
+
+        Args:
+            tag: Its name.
+            value: Its value.
+
+        Yields:
+            Each as it is.
+        """
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment],
+                f"tags.\"{tag}\" = '{value}'",
+                max_results=PAGE,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
+            for run in page:
+                info = run.info
+                yield FoundRun(info.run_id, info.status, info.start_time, run.data.tags)
+            token = cast("str | None", page.token)  # pyright: ignore[reportUnknownMemberType]
+            if not token:
+                return
 
     def create(self, news: Sequence[New]) -> Iterator[str]:
         """Create runs, RUNNING.

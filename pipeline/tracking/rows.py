@@ -1,4 +1,4 @@
-"""Many runs in one transaction: rows for the tables of MLflow's SQLite database."""
+"""Many runs in one transaction: rows in the tables of MLflow's SQLite database."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, column, event, select, table, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from pipeline.tracking.address import sqlite_file
+from pipeline.tracking.runs import FoundRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.tracking.runs import Change, New
 
-__all__ = ["RowWriter"]
+__all__ = ["RowRuns"]
 
 _PATIENCE: Final = 20  # seconds to wait for another writer's lock, as MLflow does
 
@@ -69,11 +70,11 @@ _END: Final = (
 )
 
 
-class RowWriter:
-    """Writes what MLflow's client would, a fifteenth of the time: all runs in one transaction.
+class RowRuns:
+    """Reads and writes what MLflow's client would, a fifteenth of the time: all runs at once.
 
-    The client takes six sessions and some thirty statements a run. What both write is equal, which
-    a test holds.
+    The client takes six sessions and some thirty statements to write a run, and fetches metrics
+    and parameters with every run that it finds. What both do is equal, which a test holds.
 
     Args:
         engine: Of MLflow's database.
@@ -87,7 +88,7 @@ class RowWriter:
         self._artifacts = artifacts
 
     @classmethod
-    def of(cls, uri: str, experiment: str) -> RowWriter | None:
+    def of(cls, uri: str, experiment: str) -> RowRuns | None:
         """A writer for an SQLite database; None for any other, and for tables of another version.
 
         Args:
@@ -115,6 +116,35 @@ class RowWriter:
                 select(experiments.c.artifact_location).where(of_ours)
             ).scalar_one()
         return cls(engine, experiment, str(artifacts))
+
+    def find(self, tag: str, value: str) -> Iterator[FoundRun]:
+        """Runs that carry a tag, the oldest first; deleted ones are left out.
+
+        Args:
+            tag: Its name.
+            value: Its value.
+
+        Yields:
+            Each as it is.
+        """
+        carry = select(_TAGS.c.run_uuid).where(_TAGS.c.key == tag, _TAGS.c.value == value)
+        wanted = (
+            _RUNS.c.run_uuid.in_(carry),
+            _RUNS.c.experiment_id == int(self._experiment),
+            _RUNS.c.lifecycle_stage == "active",
+        )
+        columns = (_RUNS.c.run_uuid, _RUNS.c.status, _RUNS.c.start_time)
+        runs = select(*columns).where(*wanted).order_by(_RUNS.c.start_time, _RUNS.c.run_uuid)
+        tags = select(_TAGS).where(_TAGS.c.run_uuid.in_(select(_RUNS.c.run_uuid).where(*wanted)))
+        with self._engine.connect() as connection:
+            found = {
+                identifier: FoundRun(identifier, status, started, {})
+                for identifier, status, started in connection.execute(runs)
+            }
+            for key, text, identifier in connection.execute(tags):
+                if identifier in found:  # not begun by another session just now
+                    found[identifier].tags[key] = text
+        yield from found.values()
 
     def create(self, news: Sequence[New]) -> Iterator[str]:
         """Create runs, RUNNING, all or none.

@@ -5,30 +5,28 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from pipeline.outcome import Row
-from pipeline.tracking.requests import ClientWriter
-from pipeline.tracking.rows import RowWriter
+from pipeline.tracking.requests import ClientRuns
+from pipeline.tracking.rows import RowRuns
 from pipeline.tracking.runs import PARENT, Change, Ending, FoundRun, New
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from mlflow.entities import Run as MlflowRun
 
     from pipeline.tracking.connection import Connection
     from pipeline.tracking.runs import Data, Lacking, Point, Run
 
 __all__ = ["RunStore"]
 
-PAGE: Final = 1000  # runs a search; what is beyond comes by page token
 DIGEST: Final = 36  # characters that MLflow takes of a data set's digest
 
 
-class _Writer(Protocol):
+class _Runs(Protocol):
+    def find(self, tag: str, value: str) -> Iterator[FoundRun]: ...
     def create(self, news: Sequence[New]) -> Iterator[str]: ...
     def write(self, changes: Sequence[Change]) -> None: ...
 
@@ -45,14 +43,14 @@ class RunStore:
         self._experiment = connection.experiment
         self._reported = connection.reported
         with self._reported():
-            self._writer: _Writer = RowWriter.of(
-                connection.uri, connection.experiment
-            ) or ClientWriter(self._client, self._experiment)
+            self._runs: _Runs = RowRuns.of(connection.uri, connection.experiment) or ClientRuns(
+                self._client, self._experiment
+            )
 
     def find(self, tag: str, value: str) -> list[FoundRun]:
         """All runs that carry a tag, the oldest first; deleted ones are left out."""
         with self._reported():
-            return list(self._pages(f"tags.\"{tag}\" = '{value}'"))
+            return list(self._runs.find(tag, value))
 
     def create_parent(self, name: str, tags: dict[str, str], data: Data) -> str:
         """Create a run that is RUNNING from now on, and return its identifier.
@@ -86,14 +84,14 @@ class RunStore:
         tags = [{**run.tags, PARENT: parent} for run, parent in zip(runs, parents, strict=True)]
         news = [New(run.name, run.started, own) for run, own in zip(runs, tags, strict=True)]
         with self._reported():
-            created = zip(self._writer.create(news), news, strict=True)
+            created = zip(self._runs.create(news), news, strict=True)
             for identifier, new in created:
                 yield FoundRun(identifier, "RUNNING", new.started, dict(new.tags))
 
     def log(self, changes: Sequence[Change]) -> None:
         """Add to runs."""
         with self._reported():
-            self._writer.write(changes)
+            self._runs.write(changes)
 
     def fill(self, lacking: Sequence[Lacking]) -> list[FoundRun]:
         """Write what children lack of trials that have ended, and only then their status.
@@ -135,21 +133,6 @@ class RunStore:
         with self._reported():
             self._client.delete_run(identifier)
 
-    def _pages(self, condition: str) -> Iterator[FoundRun]:
-        token: str | None = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment],
-                condition,
-                max_results=PAGE,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            yield from map(_found, page)
-            token = cast("str | None", page.token)  # pyright: ignore[reportUnknownMemberType]
-            if not token:
-                return
-
 
 def _rest(child: FoundRun, run: Run, shown: int | None) -> Change:
     assert run.ended is not None
@@ -161,10 +144,6 @@ def _rest(child: FoundRun, run: Run, shown: int | None) -> Change:
         tags={key: value for key, value in run.tags.items() if child.tags.get(key) != value},
         ending=Ending(run.status, run.ended),
     )
-
-
-def _found(run: MlflowRun) -> FoundRun:
-    return FoundRun(run.info.run_id, run.info.status, run.info.start_time, run.data.tags)
 
 
 def _after(shown: int, points: Iterable[Point]) -> list[Point]:

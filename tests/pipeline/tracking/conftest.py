@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking.rows import RowWriter
+from pipeline.tracking.rows import RowRuns
 from tests.pipeline.mirrored import mirror
 
 
@@ -27,5 +27,5 @@ def uri(ready_database: Path, tmp_path: Path) -> str:
 def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to write runs: rows of the database, and MLflow's client as for a server."""
     if request.param == "client":
-        monkeypatch.setattr(RowWriter, "of", lambda *_: None)
+        monkeypatch.setattr(RowRuns, "of", lambda *_: None)
     return request.param

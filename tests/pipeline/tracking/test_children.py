@@ -93,7 +93,7 @@ class TestMissing:
         assert keys(uri) == {("f1", "0"): 1, ("f1", "1"): 1, ("f1", "2"): 1}
 
     def test_sees_past_the_first_page(self, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("pipeline.tracking.store.PAGE", 2)
+        monkeypatch.setattr("pipeline.tracking.requests.PAGE", 2)
         names = {f"f{k}" for k in range(4)}
         writer = opened(uri)
         for name in names:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking.rows import RowWriter
+from pipeline.tracking.rows import RowRuns
 from tests.pipeline.mirrored import keys, opened, race_result, runs
 
 ROOT = Path(__file__).parents[3]
@@ -31,15 +31,15 @@ class TestReconciling:
     @pytest.mark.parametrize(
         "cut",
         [
-            "RowWriter.write",
-            "RowWriter.of = lambda *_: None; MlflowClient.set_terminated",
+            "RowRuns.write",
+            "RowRuns.of = lambda *_: None; MlflowClient.set_terminated",
         ],
     )
     def test_a_child_that_a_kill_cut_short_is_written_anew(self, cut: str, uri: str) -> None:
         code = f"""
 import os, signal
 from mlflow import MlflowClient
-from pipeline.tracking.rows import RowWriter
+from pipeline.tracking.rows import RowRuns
 from tests.pipeline.mirrored import opened, race_result
 {cut} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 opened({uri!r}).write(race_result())
@@ -67,7 +67,7 @@ opened({uri!r}).write(race_result())
 
         writer = opened(uri)
         with monkeypatch.context() as patch:
-            patch.setattr(RowWriter, "write", interrupt)
+            patch.setattr(RowRuns, "write", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 writer.write(race_result())
         assert [run.info.status for run in runs(uri)] == ["RUNNING"] * 3

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.outcome import Ended
 from pipeline.tracking.connection import Connection
-from pipeline.tracking.rows import RowWriter
+from pipeline.tracking.rows import RowRuns
 from pipeline.tracking.runs import Change, Ending, New, Point
 from tests.pipeline.mirrored import opened, race_result
 
@@ -44,21 +44,21 @@ def test_what_both_write_is_equal(
     other = uri.replace("a folder", "another")
     (tmp_path / "another.db").write_bytes((tmp_path / "a folder.db").read_bytes())
     opened(uri).write(race_result(ended=ended, evaluations=30))
-    monkeypatch.setattr(RowWriter, "of", lambda *_: None)
+    monkeypatch.setattr(RowRuns, "of", lambda *_: None)
     opened(other).write(race_result(ended=ended, evaluations=30))
     assert content(uri) == content(other)
     assert all(content(uri).values())
 
 
 def test_the_latest_metric_is_mlflows(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.tracking.requests import ClientWriter
+    from pipeline.tracking.requests import ClientRuns
 
     connection = Connection(uri, "batchscope")
-    rows = RowWriter.of(uri, connection.experiment)
+    rows = RowRuns.of(uri, connection.experiment)
     assert rows
     news = [New("a", 1, {"k": "v"})]
     seen: list[object] = []
-    for writer in (rows, ClientWriter(connection.client, connection.experiment)):
+    for writer in (rows, ClientRuns(connection.client, connection.experiment)):
         (identifier,) = writer.create(news)
         for time, points in (
             (5, [Point("loss", 3.0, 2), Point("loss", 9.0, 1)]),
@@ -74,8 +74,29 @@ def test_the_latest_metric_is_mlflows(uri: str, monkeypatch: pytest.MonkeyPatch)
     assert seen[0] == seen[1]
 
 
+def test_what_both_find_is_equal(uri: str) -> None:
+    from pipeline.tracking.requests import ClientRuns
+
+    connection = Connection(uri, "batchscope")
+    rows, client = RowRuns.of(uri, connection.experiment), connection.client
+    assert rows
+    news = [New("b", 2, {"k": "v", "n": "'"}), New("a", 1, {"k": "v"}), New("c", 3, {"k": "w"})]
+    later, earlier, other = rows.create(news)
+    (deleted,) = rows.create([New("d", 4, {"k": "v"})])
+    client.delete_run(deleted)
+    elsewhere = client.create_run(client.create_experiment("elsewhere"), tags={"k": "v"})
+    assert elsewhere.data.tags["k"] == "v"
+    rows.write([Change(later, 2, [], ending=Ending("FINISHED", 11))])
+    found = list(rows.find("k", "v"))
+    assert [run.identifier for run in found] == [earlier, later]
+    assert [run.complete for run in found] == [False, True]
+    assert found == list(ClientRuns(client, connection.experiment).find("k", "v"))
+    assert [run.identifier for run in rows.find("k", "w")] == [other]
+    assert not list(rows.find("k", "x"))
+
+
 def test_all_runs_of_a_transaction_or_none(uri: str) -> None:
-    writer = RowWriter.of(uri, Connection(uri, "batchscope").experiment)
+    writer = RowRuns.of(uri, Connection(uri, "batchscope").experiment)
     assert writer
     (identifier,) = writer.create([New("a", 1, {})])
     point = Point("loss", 1.0, 1)
@@ -91,5 +112,5 @@ def test_tables_of_another_version_and_servers_are_left_to_the_client(uri: str) 
     connection.execute("ALTER TABLE metrics ADD COLUMN unit TEXT")
     connection.commit()
     connection.close()
-    assert RowWriter.of(uri, "1") is None
-    assert RowWriter.of("http://127.0.0.1:5000", "1") is None
+    assert RowRuns.of(uri, "1") is None
+    assert RowRuns.of("http://127.0.0.1:5000", "1") is None
