@@ -152,13 +152,24 @@ class StackedLane(Lane):
 
 
 class SoloLane(Lane):
-    """One member, computed as torch computes any network."""
+    """One member, computed as torch computes any network.
+
+    Batches lie channels last where a network convolves on a CPU: torch's kernels for convolution
+    and pooling train faster so. A convolution's weights are known by their four dimensions, as
+    `torch.nn.Module.to` knows them.
+    """
 
     def _shaped(self, state: State) -> State:
         return {name: tensor[0].detach() for name, tensor in state.items()}
 
     def _losses(self, images: Tensor, labels: Tensor) -> Tensor:
-        return self._score(self._trainable, self._fixed, images[0], labels[0]).reshape(1)
+        x = images[0]
+        convolves = x.dim() == 4 and any(leaf.dim() == 4 for leaf in self._leaves)
+        if convolves and len(x) > 1 and x.device.type == "cpu":
+            # A clone, since `contiguous` leaves images of one channel as they lie.
+            pixels = x.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+            x = pixels.permute(0, 3, 1, 2)
+        return self._score(self._trainable, self._fixed, x, labels[0]).reshape(1)
 
     def _sums(self, images: Tensor, labels: Tensor) -> Tensor:
         return self._sum(self._trainable, self._fixed, images, labels).reshape(2, 1)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def choice_noise(
     if not sizes or not known or any(curve.joint for curve in curves):
         return None
     normal = np.random.default_rng(0).standard_normal((len(sizes) + 1, _DRAWS))
-    reach = float(stats.norm.ppf((1 + confidence) / 2))
+    reach = float(special.ndtri((1 + confidence) / 2))
     everywhere = [curve for size in sizes for curve in surfaces[size]]
     carried = _compared(_drawn(tuned[reference], normal[0], reach), everywhere)
     regrets: list[NDArray[np.float64]] = []

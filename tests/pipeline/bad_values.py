@@ -325,7 +325,7 @@ BAD_VALUES = {
         "tracking.experiment is !exp batchscope: it must be 1 to 100 letters",
     ),
     "a date": (
-        "epochs: 20 ",
+        "epochs: 12 ",
         "epochs: 2020-13-45 ",
         "sweep.budget.epochs is 2020-13-45: it must be a finite number above 0; write 0.1",
     ),

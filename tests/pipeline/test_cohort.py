@@ -282,6 +282,29 @@ def test_curves_are_evaluated_at_the_planned_steps(
     assert np.isnan(result.curve.test_loss).all()
 
 
+@pytest.mark.parametrize(("kernel", "batch_size"), [("solo", 8), ("solo", 1), ("stacked", 8)])
+def test_a_lone_network_convolves_batches_that_lie_channels_last(
+    kernel: str,
+    batch_size: int,
+    prepared: Prepared,
+    recipe: Recipe,
+    make_race: MakeRace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    strides: set[int] = set()
+    convolve = torch.nn.functional.conv2d
+
+    def watched(images: torch.Tensor, *others: object) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            strides.add(images.stride(1))
+        return convolve(images, *others)  # pyright: ignore
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", watched)
+    shared = replace(recipe, kernel=kernel, max_steps=2)
+    train([make_race(shared, model="conv", batch_size=batch_size)], prepared)
+    assert (strides == {1}) == (kernel == "solo" and batch_size > 1)
+
+
 def test_dropout_depends_on_the_replicate_and_on_nothing_else(
     prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:

@@ -217,7 +217,7 @@ def test_plain_picture_marks_replicates_that_diverged(
         for layer in layers(spec)
         if mark(layer) == "text"
         for row in rows(spec, layer)
-        if row["rule"] == "unchanged" and row["moment"] == "20 epochs"
+        if row["rule"] == "unchanged" and row["moment"] == "12 epochs"
     }
     expected = {
         (cell.model, cell.batch_size, f"{plain.diverged}/{plain.replicates}")

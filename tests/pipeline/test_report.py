@@ -153,7 +153,7 @@ def test_same_study_gives_the_same_bytes(study: Study, settings: Settings, html:
 
 def test_head_says_what_was_studied(parsed: Page) -> None:
     descriptions = "\n".join(parsed.words["dd"])
-    for word in ("1,347 examples to train", "225 to test", "mlp, conv, lenet", "20 epochs"):
+    for word in ("1,347 examples to train", "225 to test", "mlp, conv, lenet", "12 epochs"):
         assert word in descriptions
     assert re.search(r"settings [0-9a-f]{12}, data [0-9a-f]{12}", descriptions)
 

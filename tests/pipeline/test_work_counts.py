@@ -43,7 +43,7 @@ LAUNCHES = {
     ("mlp", "stacked"): (48, 126),
     ("conv", "stacked"): (69, 146),
     ("mlp", "solo"): (26, 70),
-    ("conv", "solo"): (37, 94),
+    ("conv", "solo"): (40, 94),
 }
 GATHER = 4  # operations of a block that all lanes share
 PARTING = {"mlp": 12, "conv": 16}  # parameters, their momentum and four columns, selected once

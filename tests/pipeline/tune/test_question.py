@@ -105,7 +105,7 @@ def test_a_race_is_one_trial_alone(question: Question, open_session: Open) -> No
     assert race.recipe.max_steps == 400  # the sweep's budget: its steps, where epochs give fewer
     (full,) = Races(asking(question, "loss", "examples"), design).of(1024, 0.1)
     assert full.recipe.goal is None
-    assert full.recipe.max_steps == 27  # equal examples: 20 epochs of 1,347
+    assert full.recipe.max_steps == 16  # equal examples: 12 epochs of 1,347
     assert len(Races(replace(question, replicates=3), design).of(8, 0.1)) == 3
 
 
