@@ -6,7 +6,7 @@ Takes seconds per trial and step from benchmarks/side_by_side.json, the curves o
 from the folder of benchmarks.racing, and the trials of a finished default study from FOLDER, which
 took MINUTES by the clock from `dvc repro` to its end. What the same trials cost with `idiomatic`:
 trials of the grid stop at the hardest goal, at a loss that is not finite, or where Optuna's
-MedianPruner says so, which is asked about the measured curves at twenty validations, a study a
+MedianPruner says so, which is asked about the measured curves at twelve validations, a study a
 cell, its trials in an order drawn for every round; search trials stop where ours did; confirm's run
 to the end. Evaluating, tabling and drawing cost idiomatic nothing here.
 """
@@ -51,7 +51,7 @@ def main() -> None:
     for number, costs in enumerate(beside["rounds"]):
         pruned = _pruned(settings, grid, number)
         steps = {cell: pruned[cell] + others.get(cell, []) for cell in pruned}
-        hours = {form: _hours(costs[form], steps) for form in _FORMS}
+        hours = {form: _hours(costs[form], steps) for form in _FORMS if form in costs}
         rows.append({
             "share_of_unpruned_steps": _total(pruned) / _total(_unpruned(grid)),
             "hours": hours,
@@ -144,7 +144,7 @@ def _hours(costs: Costs, steps: Steps) -> float:
 def _tell(content: dict[str, Any]) -> None:
     rounds = content["rounds"]
     print(f"{content['trials']:,} trials, batchscope {content['minutes']:.1f} min")
-    for form in _FORMS:
+    for form in rounds[0]["hours"]:
         hours = [one["hours"][form] for one in rounds]
         print(f"{form}: {statistics.median(hours):.2f} h ({min(hours):.2f} to {max(hours):.2f})")
     ratios = [one["ratio"] for one in rounds]

@@ -5,8 +5,9 @@ round each contestant trains every cell of the default study in a process of its
 idiomatic (one process, and two at once), plain (two at once) and batchscope (two workers, with
 ledger, MLflow and Optuna, racing off). Trials are shortened to the steps of `STEPS`, with their
 share of a whole trial's evaluations; a whole trial costs its fixed part, measured on one step and
-one evaluation, and the rest in proportion to its steps. Rivals evaluate once an epoch, twenty times
-a trial; batchscope as often as it does in a study, 54 to 98 times. Prints tables, and writes
+one evaluation, and the rest in proportion to its steps. Rivals evaluate twelve times a trial, once
+an epoch where batches are small; batchscope as often as it does in a study, 54 to 93 times. Two
+idiomatic processes take half of the time: --contestants leaves some out. Prints tables, and writes
 benchmarks/side_by_side.json with its conditions.
 """
 
@@ -18,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -36,7 +38,8 @@ from pipeline.trial import Recipe
 STEPS: Final = {1: 1000, 4: 1000, 16: 600, 64: 300, 256: 100}
 _FULL: Final = 100  # steps at the whole training split
 _SHORTER: Final = 4  # where two processes of two threads each share two cores: they take long
-RIVALS_EVALUATE: Final = 20  # times a trial: once an epoch of the default study's budget
+RIVALS_EVALUATE: Final = 12  # times a trial: once an epoch of the default study's budget
+CONTESTANTS: Final = ("idiomatic", "idiomatic, two at once", "plain, two at once")
 
 Costs = dict[str, dict[str, float]]
 """By cell, seconds of a trial: ``fixed`` for one step with its evaluation, ``step`` for each more.
@@ -73,16 +76,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", help="a part of the default study's")
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=CONTESTANTS)
     asked = parser.parse_args()
-    settings = load_settings(PARAMS)
-    rounds: list[Round] = []
+    settings, rounds = load_settings(PARAMS), list[Round]()
     with tempfile.TemporaryDirectory(prefix="side-by-side-") as name:
         prepared = prepared_in(Path(name), settings.data)
         cuts = _cuts(settings, prepared, asked.models or settings.models)
         trials = settings.sweep.replicates * settings.sweep.learning_rates.points
         for number in range(asked.rounds):
             with tempfile.TemporaryDirectory(prefix="round-", dir=name) as folder:
-                rounds.append(_round(cuts, prepared, Path(folder), trials))
+                rounds.append(_round(cuts, prepared, Path(folder), trials, asked.contestants))
             print(f"round {number + 1} of {asked.rounds} done", flush=True)
             _write(rounds, cuts, trials)
     _tell(_table(rounds, cuts, trials))
@@ -112,15 +115,15 @@ def _shorter(cut: Cut) -> Cut:
     return _cut(replace(cut.job, steps=cut.job.steps // _SHORTER), cut.recipe)
 
 
-def _round(cuts: list[Cut], prepared: Path, folder: Path, trials: int) -> Round:
-    return {
-        "idiomatic": _rival("idiomatic", 1, cuts, prepared, folder),
-        "idiomatic, two at once": _rival(
-            "idiomatic", 2, [_shorter(cut) for cut in cuts], prepared, folder
-        ),
-        "plain, two at once": _rival("plain", 2, cuts, prepared, folder),
-        "batchscope": _ours(cuts, prepared, folder, trials),
-    }
+def _round(
+    cuts: list[Cut], prepared: Path, folder: Path, trials: int, contestants: Sequence[str]
+) -> Round:
+    taken: Round = {}
+    for who in contestants:
+        own = [_shorter(cut) for cut in cuts] if who == "idiomatic, two at once" else cuts
+        processes = 2 if who.endswith("two at once") else 1
+        taken[who] = _rival(who.split(",")[0], processes, own, prepared, folder)
+    return taken | {"batchscope": _ours(cuts, prepared, folder, trials)}
 
 
 def _rival(name: str, processes: int, cuts: list[Cut], prepared: Path, folder: Path) -> Costs:
