@@ -66,10 +66,10 @@ def test_infeasible_cells_are_planned_and_not_trained(design: Design) -> None:
 
 def test_budget_is_epochs_or_the_minimum_of_steps(design: Design) -> None:
     recipes = {race.cell.batch_size: race.recipe for race in design.grid()}
-    assert recipes[1].max_steps == recipes[1].landmarks[0] == 20 * 1347
-    assert recipes[256].landmarks == (math.ceil(20 * 1347 / 256),)
+    assert recipes[1].max_steps == recipes[1].landmarks[0] == 12 * 1347
+    assert recipes[256].landmarks == (math.ceil(12 * 1347 / 256),)
     assert recipes[1347].max_steps == 400
-    assert recipes[1347].landmarks == (20,)
+    assert recipes[1347].landmarks == (12,)
 
 
 def test_kernel_follows_threshold_and_override(design: Design) -> None:
