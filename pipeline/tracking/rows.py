@@ -89,14 +89,14 @@ class RowRuns:
 
     @classmethod
     def of(cls, uri: str, experiment: str) -> RowRuns | None:
-        """A writer for an SQLite database; None for any other, and for tables of another version.
+        """Runs of an SQLite database; None for any other, and for tables of another version.
 
         Args:
             uri: Of a database that MLflow has opened.
             experiment: Identifier of an experiment there.
 
         Returns:
-            The writer, or None where MLflow's client must write.
+            Them, or None where MLflow's client must read and write.
         """
         if sqlite_file(uri) is None:
             return None
@@ -128,22 +128,19 @@ class RowRuns:
             Each as it is.
         """
         carry = select(_TAGS.c.run_uuid).where(_TAGS.c.key == tag, _TAGS.c.value == value)
-        wanted = (
-            _RUNS.c.run_uuid.in_(carry),
-            _RUNS.c.experiment_id == int(self._experiment),
-            _RUNS.c.lifecycle_stage == "active",
+        run = _RUNS.c
+        tagged = (
+            select(run.run_uuid, run.status, run.start_time, _TAGS.c.key, _TAGS.c.value)
+            .join_from(_RUNS, _TAGS, run.run_uuid == _TAGS.c.run_uuid)
+            .where(run.run_uuid.in_(carry), run.lifecycle_stage == "active")
+            .where(run.experiment_id == int(self._experiment))
+            .order_by(run.start_time, run.run_uuid)
         )
-        columns = (_RUNS.c.run_uuid, _RUNS.c.status, _RUNS.c.start_time)
-        runs = select(*columns).where(*wanted).order_by(_RUNS.c.start_time, _RUNS.c.run_uuid)
-        tags = select(_TAGS).where(_TAGS.c.run_uuid.in_(select(_RUNS.c.run_uuid).where(*wanted)))
+        found: dict[str, FoundRun] = {}
         with self._engine.connect() as connection:
-            found = {
-                identifier: FoundRun(identifier, status, started, {})
-                for identifier, status, started in connection.execute(runs)
-            }
-            for key, text, identifier in connection.execute(tags):
-                if identifier in found:  # not begun by another session just now
-                    found[identifier].tags[key] = text
+            for identifier, status, started, key, text in connection.execute(tagged):
+                known = found.setdefault(identifier, FoundRun(identifier, status, started, {}))
+                known.tags[key] = text
         yield from found.values()
 
     def create(self, news: Sequence[New]) -> Iterator[str]:
