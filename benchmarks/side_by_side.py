@@ -37,9 +37,12 @@ from pipeline.trial import Recipe
 
 STEPS: Final = {1: 1000, 4: 1000, 16: 600, 64: 300, 256: 100}
 _FULL: Final = 100  # steps at the whole training split
-_SHORTER: Final = 4  # where two processes of two threads each share two cores: they take long
 RIVALS_EVALUATE: Final = 12  # times a trial: once an epoch of the default study's budget
-CONTESTANTS: Final = ("idiomatic", "idiomatic, two at once", "plain, two at once")
+RIVALS: Final = {  # module, processes, and how much shorter the trials are of who takes long
+    "idiomatic": ("idiomatic", 1, 1),
+    "idiomatic, two at once": ("idiomatic", 2, 4),
+    "plain, two at once": ("plain", 2, 1),
+}
 
 Costs = dict[str, dict[str, float]]
 """By cell, seconds of a trial: ``fixed`` for one step with its evaluation, ``step`` for each more.
@@ -76,9 +79,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", help="a part of the default study's")
-    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=CONTESTANTS)
+    parser.add_argument("--contestants", nargs="+", choices=RIVALS, default=list(RIVALS))
     asked = parser.parse_args()
-    settings, rounds = load_settings(PARAMS), list[Round]()
+    settings = load_settings(PARAMS)
+    rounds: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="side-by-side-") as name:
         prepared = prepared_in(Path(name), settings.data)
         cuts = _cuts(settings, prepared, asked.models or settings.models)
@@ -111,18 +115,14 @@ def _cut(job: Job, recipe: Recipe) -> Cut:
     return Cut(replace(job, evaluations=rivals), recipe, ours)
 
 
-def _shorter(cut: Cut) -> Cut:
-    return _cut(replace(cut.job, steps=cut.job.steps // _SHORTER), cut.recipe)
-
-
 def _round(
     cuts: list[Cut], prepared: Path, folder: Path, trials: int, contestants: Sequence[str]
 ) -> Round:
     taken: Round = {}
     for who in contestants:
-        own = [_shorter(cut) for cut in cuts] if who == "idiomatic, two at once" else cuts
-        processes = 2 if who.endswith("two at once") else 1
-        taken[who] = _rival(who.split(",")[0], processes, own, prepared, folder)
+        name, processes, shorter = RIVALS[who]
+        own = [_cut(replace(c.job, steps=c.job.steps // shorter), c.recipe) for c in cuts]
+        taken[who] = _rival(name, processes, own, prepared, folder)
     return taken | {"batchscope": _ours(cuts, prepared, folder, trials)}
 
 
