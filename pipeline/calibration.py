@@ -21,6 +21,7 @@ from pipeline.members import Members
 from pipeline.resident import ResidentSplit
 from pipeline.settings import TrainingSettings
 from pipeline.streams import ExampleStream
+from pipeline.threads import one_thread
 from pipeline.trial import Cell, Device, Kernel, Recipe, Trial
 
 __all__ = ["Conditions", "Rig", "apart", "seconds_per_evaluation", "seconds_per_step"]
@@ -223,11 +224,6 @@ def apart() -> Generator[None]:
     Yields:
         Nothing.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     keep_freed_memory()
-    try:
-        with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
-            yield
-    finally:
-        torch.set_num_threads(before)
+    with one_thread(), torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+        yield

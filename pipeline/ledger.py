@@ -19,7 +19,7 @@ from pipeline.outcome import Curve, Ended, RaceResult, TrialResult, Weights
 from pipeline.probe_plan import Probed
 from pipeline.trial import Race, Recipe, Trial
 
-__all__ = ["Ledger", "read_weights"]
+__all__ = ["Ledger", "read_parquet", "read_weights"]
 
 _METADATA = b"batchscope"
 _COLUMNS = {
@@ -112,9 +112,7 @@ class Ledger:
             if not path.exists():
                 continue
             try:
-                with pq.ParquetFile(path) as file:  # a tenth of what read_table takes
-                    table = file.read(use_threads=False)  # pyright: ignore[reportUnknownMemberType]
-                return _decode(table, fingerprint)
+                return _decode(read_parquet(path), fingerprint)
             except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as problem:
                 path.replace(path.with_suffix(".unreadable"))
                 self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")
@@ -165,6 +163,12 @@ def read_weights(path: Path, member: int) -> Weights:
             for name in arrays.files
             if name.partition("/")[0] == str(member)
         }
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A small file as a table, in a tenth of the time that pandas or ``read_table`` take."""
+    with pq.ParquetFile(path) as file:
+        return file.read(use_threads=False)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _encode(result: RaceResult) -> pa.Table:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from pipeline.aside import write_aside
+from pipeline.ledger import read_parquet
 from pipeline.outcome import ProbeRow, RaceResult
 from pipeline.schedules import Schedule
 from pipeline.trial import Recipe, Trial
@@ -100,7 +101,8 @@ def write_probes(path: Path, result: RaceResult) -> None:
 
 def read_probes(path: Path, result: RaceResult) -> RaceResult:
     """Add to a result what `write_probes` kept of it."""
-    return with_probes(result, pd.read_parquet(path))
+    table = read_parquet(path).to_pandas()  # pyright: ignore[reportUnknownMemberType]
+    return with_probes(result, table)
 
 
 def with_probes(result: RaceResult, table: pd.DataFrame) -> RaceResult:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.fingerprint import imported_modules
+from pipeline.source import imported_modules
 
 ROOT = Path(__file__).parents[1]
 STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -16,7 +16,7 @@ STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 INFRASTRUCTURE = {
     "aside", "blame", "conflicts", "dataset_specification", "events", "exit_status",
     "expectations", "home", "lifeline", "progress", "settings_document", "settings_file",
-    "settings_misfits", "settings_problems", "studies.address", "studies.mirror",
+    "settings_misfits", "settings_problems", "source", "studies.address", "studies.mirror",
     "studies.projection", "studies.storage", "study.confirmed", "study.guard", "study.mirrors",
     "study.places", "study.publish",
 }  # fmt: skip

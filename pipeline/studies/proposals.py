@@ -2,72 +2,113 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.seeds import seed_of
 from pipeline.studies.samplers import sampler_of
 from pipeline.studies.space import contains, point, rounded, space_of, widened
 from pipeline.studies.values import value_of
+from pipeline.threads import one_thread
 from pipeline.trial import Hyperparameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial
-
     from pipeline.outcome import RaceResult
     from pipeline.settings import Settings, SweepSettings
     from pipeline.trial import Cell
 
-__all__ = ["propose"]
+__all__ = ["Question", "answer", "propose", "question"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that proposals depend on, besides the code and libraries that make them.
+
+    Attributes:
+        sweep: Settings, with a box that holds all that was tried.
+        seed: Of the sampler.
+        count: How many points to propose.
+        fixed: Values of what is not searched.
+        finished: Searched hyperparameters and value of each trial that says something and lies in
+            the box, in order of their settings.
+    """
+
+    sweep: SweepSettings
+    seed: int
+    count: int
+    fixed: Hyperparameters
+    finished: tuple[tuple[dict[str, float], float], ...]
 
 
 def propose(
     cell: Cell, results: Sequence[RaceResult], settings: Settings, round_number: int
 ) -> tuple[Hyperparameters, ...]:
-    """What the settings' sampler would try next in a cell.
+    """What the settings' sampler would try next in a cell: `answer` to `question`."""
+    return answer(question(cell, results, settings, round_number))
 
-    The sampler is made anew and seeded by study, cell and round, so that a resumed search proposes
-    the same. It searches the box, and what lies beyond it as far as the cell was expanded.
-    It sees every finished trial of the cell, all replicates alike, in one order whatever
-    order they finished in.
+
+def question(
+    cell: Cell, results: Sequence[RaceResult], settings: Settings, round_number: int
+) -> Question:
+    """What to ask the settings' sampler for a cell.
+
+    The sampler is seeded by study, cell and round, so that a resumed search proposes the same. It
+    searches the box, and what lies beyond it as far as the cell was expanded. It sees every
+    finished trial of the cell, all replicates alike, in one order whatever order they finished in.
 
     Args:
         cell: Model and batch size.
         results: Of the cell's races so far.
         settings: Of the study; its ``sweep.search.sampler`` is not ``none``.
         round_number: From 1.
+    """
+    training, tried = settings.training, [t for result in results for t in result.race.trials]
+    sweep = widened(settings.sweep, [trial.learning_rate for trial in tried])
+    return Question(
+        sweep=sweep,
+        seed=seed_of(training.seed, "search", cell.model, cell.batch_size, round_number),
+        count=sweep.search.proposals_of(round_number),
+        fixed=Hyperparameters(0.0, training.momentum, training.weight_decay),
+        finished=_finished(results, sweep),
+    )
+
+
+def answer(asked: Question) -> tuple[Hyperparameters, ...]:
+    """What a sampler, made anew, proposes.
+
+    Args:
+        asked: What it is told.
 
     Returns:
         Different points in order of learning rate, to six significant digits; none where no trial
         of the cell says anything.
     """
+    if not asked.finished:
+        return ()
     import optuna
 
-    training, tried = settings.training, [t for result in results for t in result.race.trials]
-    sweep = widened(settings.sweep, [trial.learning_rate for trial in tried])
+    sweep = asked.sweep
     assert sweep.search.sampler != "none", "nothing proposes"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = space_of(sweep)
-    finished = _finished(results, sweep, space)
-    if not finished:
-        return ()
-    seed = seed_of(training.seed, "search", cell.model, cell.batch_size, round_number)
-    sampler = sampler_of(sweep.search.sampler, seed, finished)
+    finished = [
+        optuna.trial.create_trial(params=params, distributions=space, value=value)
+        for params, value in asked.finished
+    ]
+    sampler = sampler_of(sweep.search.sampler, asked.seed, finished)
     study = optuna.create_study(sampler=sampler, direction="minimize")
     study.add_trials(finished)
-    fixed = Hyperparameters(0.0, training.momentum, training.weight_decay)
-    asked = [study.ask(space).params for _ in range(sweep.search.proposals_of(round_number))]
-    return tuple(sorted({fixed._replace(**rounded(sweep, params)) for params in asked}))
+    with one_thread() if sweep.search.sampler == "gp" else nullcontext():
+        points = [study.ask(space).params for _ in range(asked.count)]
+    return tuple(sorted({asked.fixed._replace(**rounded(sweep, params)) for params in points}))
 
 
 def _finished(
-    results: Sequence[RaceResult], sweep: SweepSettings, space: dict[str, BaseDistribution]
-) -> list[FrozenTrial]:
-    """Trials that say something and lie in the box, as Optuna's, in order of their settings."""
-    import optuna
-
+    results: Sequence[RaceResult], sweep: SweepSettings
+) -> tuple[tuple[dict[str, float], float], ...]:
     seen = sorted(
         (trial, value)
         for result in results
@@ -77,9 +118,4 @@ def _finished(
         ]
         if value is not None and contains(sweep, trial.hyperparameters)
     )
-    return [
-        optuna.trial.create_trial(
-            params=point(sweep, trial.hyperparameters), distributions=space, value=value
-        )
-        for trial, value in seen
-    ]
+    return tuple((point(sweep, trial.hyperparameters), value) for trial, value in seen)

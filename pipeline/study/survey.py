@@ -11,6 +11,7 @@ from pipeline.batch_sizes import resolved_reference
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.pilot_goals import NoGoalsError
+from pipeline.studies.kept_proposals import KeptProposals
 from pipeline.study.confirm import to_keep, to_probe, tuned_cells
 from pipeline.study.guard import holder
 from pipeline.study.pilot import piloted
@@ -169,7 +170,8 @@ def survey(found: Entry, warn: Callable[[str], None]) -> Survey:
     try:
         goals = piloted(design, manifest.validation_examples, _Reading(ledger, pilot).run)
         pilot.complete, design = True, replace(design, settings=goals.settings)
-        results = searched(design, _Reading(ledger, sweep).run)
+        kept = KeptProposals(ledger_folder(), keep=False)
+        results = searched(design, _Reading(ledger, sweep).run, kept.propose)
         sweep.complete = True
         tuned = tuned_cells(design.settings, trials_table(results), curves_table(results))
         reference = resolved_reference(found.settings, manifest.train_examples)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.expansion import expansion
 from pipeline.race_tables import races_table
+from pipeline.studies.kept_proposals import KeptProposals
 from pipeline.studies.pinned import Swept, pinned
 from pipeline.studies.proposals import propose
 from pipeline.studies.samplers import require
 from pipeline.study.goals import GOALS
+from pipeline.study.places import ledger_folder
 from pipeline.study.session import Session, write_tables
 from pipeline.tables import cells_table, curves_table, trials_table
 
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
 
     from pipeline.design import Design
     from pipeline.outcome import RaceResult
+    from pipeline.settings import Settings
     from pipeline.study.pilot import Pilot
-    from pipeline.trial import Race
+    from pipeline.trial import Cell, Hyperparameters, Race
+
+    Proposer = Callable[[Cell, Sequence[RaceResult], Settings, int], tuple[Hyperparameters, ...]]
 
 __all__ = ["searched", "sweep", "swept_tables"]
 
@@ -33,7 +38,9 @@ def sweep(opened: Session, found: Pilot) -> None:
         opened: The session, of settings whose goals are numbers.
         found: What the pilot found; its tables go into a folder of their own.
     """
-    results = searched(opened.design, opened.runner.run)
+    results = searched(
+        opened.design, opened.runner.run, KeptProposals(ledger_folder(), keep=True).propose
+    )
     tables = swept_tables(opened.design, results)
     if found.results:
         tables |= {f"pilot/{name}": table for name, table in _tables(found.results).items()}
@@ -53,7 +60,11 @@ def _tables(results: Sequence[RaceResult]) -> dict[str, pd.DataFrame]:
     }
 
 
-def searched(design: Design, run: Callable[[Sequence[Race]], list[RaceResult]]) -> list[RaceResult]:
+def searched(
+    design: Design,
+    run: Callable[[Sequence[Race]], list[RaceResult]],
+    proposer: Proposer = propose,
+) -> list[RaceResult]:
     """Train the design, expand it, then propose until every cell is pinned or at its limit.
 
     Cells whose tuned learning rate lies at an edge of the box get further points beyond it, round
@@ -64,6 +75,7 @@ def searched(design: Design, run: Callable[[Sequence[Race]], list[RaceResult]]) 
     Args:
         design: Makes the races.
         run: Trains those that the ledger lacks and returns the results of all.
+        proposer: As `propose`, which it may remember the answers of.
 
     Returns:
         One result per race, the design's first.
@@ -87,21 +99,21 @@ def searched(design: Design, run: Callable[[Sequence[Race]], list[RaceResult]]) 
             break
         found.add(run(races))
     for number in range(1, search.rounds + 1):
-        races = _round(design, found, number)
+        races = _round(design, found, number, proposer)
         if not races:
             break
         found.add(run(races))
     return found.results
 
 
-def _round(design: Design, found: Swept, number: int) -> list[Race]:
+def _round(design: Design, found: Swept, number: int, proposer: Proposer) -> list[Race]:
     """One round: proposals for every cell not yet pinned, each trained with every replicate."""
     settings = design.settings
     races: list[Race] = []
     for cell in design.feasible():
         if pinned(found.row(cell), settings):
             continue
-        if tried := propose(cell, found.of(cell), settings, number):
+        if tried := proposer(cell, found.of(cell), settings, number):
             races += [
                 design.sweep_race(cell, replicate, tried, f"search-{number}")
                 for replicate in range(settings.sweep.replicates)

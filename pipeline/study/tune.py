@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pipeline.engines.worker import QUIET_SECONDS
 from pipeline.manifest import read_manifest
 from pipeline.study.session import Session, design_of, session
+from pipeline.threads import one_thread
 from pipeline.tune.answer import Answer, answer, best_so_far
 from pipeline.tune.method import Method, study_of
 from pipeline.tune.progress import Progress
@@ -125,7 +127,9 @@ def search(
     say(f"tune: study {study[1]} has {done:,} of {limits.trials:,} trials")
     progress = Progress(question, limits.trials, done, best_so_far(found, question), say)
     rungs = None if method.pruner == "none" else Rungs(question, _unit(races))
-    Search(found, races, rungs, opened.runner, progress).run(limits)
+    search = Search(found, races, rungs, opened.runner, progress)
+    with one_thread() if method.sampler == "gp" else nullcontext():
+        search.run(limits)
     return answer(found, question)
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import fingerprint
+from pipeline import fingerprint, source
 from pipeline.fingerprint import (
     HARMLESS_MODULES,
     PROBE_MODULES,
     TRAINING_MODULES,
-    imported_modules,
     race_fingerprint,
 )
 from pipeline.images import Prepared
 from pipeline.outcome import Ended
+from pipeline.source import imported_modules
 from pipeline.training import train_cohort
 from pipeline.trial import CohortPlan, Recipe, Trial
 from tests.pipeline.conftest import MakeRace
@@ -52,7 +52,7 @@ def user_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 
 def forget() -> None:
-    for cached in (fingerprint._network_digest, fingerprint._source_digest, fingerprint._path_of):
+    for cached in (fingerprint._network_digest, source.source_digest, source._path_of):
         cached.cache_clear()
 
 
@@ -112,7 +112,7 @@ def test_registered_networks_depend_on_their_own_modules_alone() -> None:
 
 def test_following_imports_imports_nothing() -> None:
     code = (
-        "import sys; from pipeline.fingerprint import imported_modules;"
+        "import sys; from pipeline.source import imported_modules;"
         "print(len(imported_modules('models.conv')), 'torch' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
