@@ -40,6 +40,7 @@ class LocalEngine:
         self._quiet_seconds = quiet_seconds
         self._workers: list[WorkerProcess] = []
         self._waiting: deque[CohortPlan] = deque()
+        self._begun: deque[CohortPlan] = deque()  # by a worker, not yet told
         self._stopped: deque[CohortPlan] = deque()  # while they waited, not yet told
         self._deaths: Counter[CohortPlan] = Counter()  # of workers, by what they trained
 
@@ -49,7 +50,7 @@ class LocalEngine:
         return self._limit
 
     def submit(self, plan: CohortPlan) -> None:
-        """Queue a cohort; it starts when a worker is idle and `events` is asked on."""
+        """Queue a cohort; it starts once a worker is idle while `events` is asked on."""
         self._waiting.append(plan)
 
     def stop(self, plan: CohortPlan) -> None:
@@ -70,9 +71,9 @@ class LocalEngine:
         while self._stopped or self._waiting or any(worker.plan for worker in self._workers):
             while self._stopped:
                 yield Stopped(self._stopped.popleft())
-            while self._waiting and (worker := self._idle_worker()):
-                worker.give(plan := self._waiting.popleft())
-                yield Started(plan)
+            self._hand_out()
+            while self._begun:
+                yield Started(self._begun.popleft())
             if any(worker.plan for worker in self._workers):
                 yield from self._heard()
 
@@ -92,6 +93,13 @@ class LocalEngine:
             worker.kill()
         self._workers.clear()
         self._waiting.clear()
+        self._begun.clear()
+
+    def _hand_out(self) -> None:
+        """Give what waits to workers that are idle."""
+        while self._waiting and (worker := self._idle_worker()):
+            worker.give(plan := self._waiting.popleft())
+            self._begun.append(plan)
 
     def _idle_worker(self) -> WorkerProcess | None:
         for worker in self._workers:
@@ -118,6 +126,7 @@ class LocalEngine:
             else:
                 if isinstance(event, Finished | Stopped):
                     self._deaths.pop(event.plan, None)
+                    self._hand_out()  # before the driver files and shows what has ended
                 yield event
         for worker in self._workers:
             if reminder := worker.reminder():

@@ -196,6 +196,23 @@ def test_a_cohort_that_kills_its_workers_is_given_up_after_three(
     assert ("3 workers died" in outcomes[0].message) == (ended is Ended.FAILED)
 
 
+def test_a_worker_trains_on_while_what_it_has_finished_is_filed(
+    prepared_folder: Path, plans: list[CohortPlan]
+) -> None:
+    engine = LocalEngine(1, prepared_folder)
+    events = engine.run(plans[:2])
+    while not isinstance(next(events), Finished):
+        pass
+    (worker,) = engine._workers
+    assert worker.plan == plans[1]
+    assert worker.connection.poll(60), "it has not begun"
+    rest = list(events)
+    engine.close()
+    assert isinstance(rest[0], Started)
+    assert isinstance(rest[-1], Finished)
+    assert {event.plan for event in rest} == {plans[1]}
+
+
 def test_workers_end_with_the_engine(prepared_folder: Path, plans: list[CohortPlan]) -> None:
     engine = LocalEngine(2, prepared_folder)
     running = engine.run(plans)
