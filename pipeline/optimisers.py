@@ -1,8 +1,8 @@
 """Vectorised update rules: one call updates every member of a lane.
 
 Tensors of a stacked lane carry the members k in front, [k, ...]; those of a solo lane do not.
-Every operation is a single rounded multiply, add, divide or root per element, so a member's numbers
-do not depend on where it lies in the stack.
+Every operation is a multiply, add, multiply-add, divide or root of one element, so a member's
+numbers do not depend on where it lies in the stack.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Sgd:
             if self.momenta is not None:
                 velocity = velocities[i].mul_(self.momenta[i]).add_(descent)
                 descent = descent + velocity * self.momenta[i] if self.nesterov else velocity
-            parameter.sub_(descent * rates[i])
+            parameter.addcmul_(descent, rates[i], value=-1)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Adam:
             mean = means[i].mul_(self.beta1).add_(gradient * (1 - self.beta1))
             square = squares[i].mul_(self.beta2).add_(gradient * gradient * (1 - self.beta2))
             spread = square.sqrt().add_(self.epsilon * root)
-            parameter.sub_((mean / spread).mul_(sizes[i]))
+            parameter.addcmul_(mean / spread, sizes[i], value=-1)
 
     def _decayed(
         self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], taken: int

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models.layers.geometry import Pair
 from models.layers.initialisation import uniform_parameters
+from models.layers.products import product
 
 __all__ = ["Dense2d"]
 
@@ -52,5 +53,5 @@ class Dense2d(nn.Module):
         # In this order the weights' gradient is a product that lies as they do, which updating them
         # takes a third of the time with, and images come out with the batch last, which pool fast.
         matrix = self.weight.flatten(3).flatten(0, 2)
-        hidden = matrix @ images.flatten(1).T  # D·I·J, B
+        hidden = product(matrix, images.flatten(1).T)  # D·I·J, B
         return hidden.T.reshape(-1, self.out_channels, *self.hidden) + self.bias

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.layers.convolution import check_channels
 from models.layers.geometry import Geometry, Padding, Pair
 from models.layers.initialisation import uniform_parameters
+from models.layers.products import product
 
 __all__ = ["LocallyConnected2d"]
 
@@ -80,5 +81,5 @@ class LocallyConnected2d(nn.Module):
         positions, inputs = math.prod(self.hidden), math.prod(self.weight.shape[3:])
         gathered = dilated.permute(1, 2, 0, 4, 5, 3).reshape(positions, inputs, -1)
         kernels = self.weight.reshape(self.out_channels, positions, inputs)
-        hidden = kernels.permute(1, 0, 2) @ gathered  # I·J, D, B
+        hidden = product(kernels.permute(1, 0, 2), gathered)  # I·J, D, B
         return hidden.permute(2, 1, 0).reshape(-1, self.out_channels, *self.hidden) + self.bias

@@ -90,15 +90,15 @@ def stacked(made: nn.Module, size: int) -> list[Tensor]:
 def test_pooling_first_changes_no_bit(name: str, kernel: Kernel, size: int) -> None:
     """Losses, all gradients and parameters of several steps, in single precision.
 
-    Dense layers' products add in another order where torch's pooling hands back gradients that lie
-    otherwise, so theirs are equal to rounding.
+    Where torch's pooling hands back gradients that lie otherwise, dense layers' products add in
+    another order, and local ones' of single images; theirs are equal to rounding.
     """
     torch.manual_seed(0)
     ours = network(name).factory(Task(channels=1, height=8, width=8, classes=10))
     theirs = rectified_first(ours)
     for left, right in zip(kernel(ours, size), kernel(theirs, size), strict=True):
         assert left.isfinite().all()
-        if name == "dense":
+        if name == "dense" or (name == "local" and size == 1):
             torch.testing.assert_close(left, right, rtol=1e-5, atol=1e-7)
         else:
             assert torch.equal(left, right)

@@ -121,7 +121,7 @@ def test_a_race_under_adam_has_no_momentum(recipe: Recipe, make_race: MakeRace) 
 
 
 def test_sgd_under_a_constant_schedule_is_the_plain_formula_to_the_bit() -> None:
-    """Three operations in single precision, as before there were schedules."""
+    """The same operations in single precision: a schedule of nothing adds none."""
     generator = torch.Generator().manual_seed(0)
     rates = torch.tensor([0.1, 0.3, 0.7, 1.3])
     shape = (4, 5, 3)
@@ -134,6 +134,6 @@ def test_sgd_under_a_constant_schedule_is_the_plain_formula_to_the_bit() -> None
         gradient = torch.randn(shape, generator=generator)
         rule.step([parameter], [gradient], [[velocity]], step)
         speed = speed * momentum + (gradient + expected * decay)
-        expected = expected - speed * rates.reshape(4, 1, 1)
+        expected = expected.addcmul(speed, rates.reshape(4, 1, 1), value=-1)
         assert torch.equal(parameter, expected)
         assert torch.equal(velocity, speed)

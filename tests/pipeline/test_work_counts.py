@@ -40,10 +40,10 @@ GPU = pytest.param(
 # Operations of a lane, a step and a block, at plain SGD; a block evaluates, in four batches here.
 # They are torch 2.14's, which the lock file pins: another version may cut them otherwise.
 LAUNCHES = {
-    ("mlp", "stacked"): (48, 126),
-    ("conv", "stacked"): (69, 146),
-    ("mlp", "solo"): (26, 70),
-    ("conv", "solo"): (40, 94),
+    ("mlp", "stacked"): (35, 98),
+    ("conv", "stacked"): (54, 118),
+    ("mlp", "solo"): (25, 74),
+    ("conv", "solo"): (37, 98),
 }
 GATHER = 4  # operations of a block that all lanes share
 PARTING = {"mlp": 12, "conv": 16}  # parameters, their momentum and four columns, selected once
