@@ -100,22 +100,29 @@ class Ledger:
     def read(self, fingerprint: str) -> RaceResult | None:
         """Result of a race, failed ones included; None where there is none.
 
-        A file that can't be read is set aside and counts as missing, so that its race runs again.
+        A damaged file is set aside and counts as missing, so that its race runs again. One that
+        the system does not let us read may be sound, and stays.
 
         Args:
             fingerprint: Of the race.
 
         Returns:
             The result as it was written.
+
+        Raises:
+            OSError: If the system refuses to read the file.
         """
         for path in (self._final(fingerprint), self._failed(fingerprint)):
-            if not path.exists():
-                continue
             try:
                 return _decode(read_parquet(path), fingerprint)
-            except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as problem:
-                path.replace(path.with_suffix(".unreadable"))
-                self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")
+            except FileNotFoundError:
+                continue
+            except OSError as problem:
+                if problem.errno is not None:  # pyarrow's have none
+                    raise
+                self._set_aside(path, problem)
+            except (KeyError, TypeError, ValueError) as problem:
+                self._set_aside(path, problem)
         return None
 
     def forget(self, fingerprint: str) -> None:
@@ -139,6 +146,10 @@ class Ledger:
             os.fsync(file.fileno())
         aside.replace(target)
         _sync_folder(self._folder)
+
+    def _set_aside(self, path: Path, problem: Exception) -> None:
+        path.replace(path.with_suffix(".unreadable"))
+        self._warn(f"{path}: unreadable ({problem}); set aside, its race runs again")
 
     def _final(self, fingerprint: str) -> Path:
         return self._folder / f"{fingerprint}.parquet"

@@ -21,10 +21,11 @@ from pipeline.outcome import Weights
 from pipeline.schedules import Schedule
 from pipeline.trial import Recipe, Trial
 
-__all__ = ["Members"]
+__all__ = ["LEAST", "Members"]
 
 State = dict[str, Tensor]
-_LEAST: Final = 8  # members and ghosts of a stacked lane
+LEAST: Final = 8
+"""Members and ghosts of a stacked lane, at least."""
 
 
 @dataclass
@@ -123,8 +124,8 @@ class Members:
         # with few input channels another kernel computes convolutions, of colour images below four
         # members, of grey ones below eight where the processor has AVX2 and no AVX512), so
         # members left alone are padded with ghosts, copies of the last member that nobody reads.
-        lanes = math.ceil(self._count / max(_LEAST, self._width))
-        padded = max(self._count, _LEAST * lanes)
+        lanes = math.ceil(self._count / max(LEAST, self._width))
+        padded = max(self._count, LEAST * lanes)
         if padded > self._count:
             last = self._count - 1
             self._select(torch.arange(padded, device=self._replicates.device).clamp(max=last))

@@ -82,6 +82,7 @@ class Step(NamedTuple):
     Attributes:
         p_value: Corrected; at most the level of the family where the test rejects.
         left: Tests that its step still counts: its own level is that of the family over them.
+            Steps after the first that does not reject are not taken, and have that one's.
     """
 
     p_value: float
@@ -109,22 +110,25 @@ def reach(
     return (own * t + noise**2 * z) / np.sqrt(both)
 
 
-def holm(p_values: Sequence[float]) -> list[Step]:
+def holm(p_values: Sequence[float], level: float) -> list[Step]:
     """Correct p values so that any false rejection among all tests has the level's probability.
 
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
 
     Args:
         p_values: Of all tests of the family, in any order.
+        level: Of the family, in (0, 1).
 
     Returns:
         Steps in the same order.
     """
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     found: dict[int, Step] = {}
-    least = 0.0
+    least, stopped = 0.0, 0
     for place, test in enumerate(order):
         left = len(p_values) - place
         least = max(least, min(1.0, left * p_values[test]))
-        found[test] = Step(least, left)
+        if least > level:
+            stopped = stopped or left
+        found[test] = Step(least, stopped or left)
     return [found[i] for i in range(len(p_values))]

@@ -72,6 +72,7 @@ class Runner:
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
         self.refill(results)
         self._warn_of_failures(results)
+        self._warn_of_missing_probes(results, probed)
         return results
 
     def record(self, results: Sequence[RaceResult]) -> None:
@@ -123,7 +124,8 @@ class Runner:
         name = result.race.fingerprint
         if not probed or name not in probed.races or not result.final:
             return result
-        return read_probes(self.ledger.probes_file(name, probed.digest), result)
+        file = self.ledger.probes_file(name, probed.digest)
+        return read_probes(file, result) if file.exists() else result
 
     def _read(self, race: Race) -> RaceResult | None:
         """What the ledger has of a race, labelled as this plan labels it."""
@@ -138,9 +140,34 @@ class Runner:
                     self.say(
                         f"warning: {len(broken)} trials of {cell.model} at batch size "
                         f"{cell.batch_size:,}, replicate {result.race.replicate}, ended {ended}: "
-                        f"{broken[0].message}. dvc repro --force --single-item {self.stage} "
-                        "tries them again"
+                        f"{broken[0].message}. {self._again}"
                     )
+
+    def _warn_of_missing_probes(self, results: Sequence[RaceResult], probed: Probed | None) -> None:
+        """Of races that were trained before, and failed when they were trained for their probes."""
+        wanted = probed.races if probed else frozenset[str]()
+        lacking = [
+            result
+            for result in results
+            if result.race.fingerprint in wanted
+            and result.final
+            and any(trial.probes is None for trial in result.results)
+        ]
+        if lacking:
+            found = {result.race.cell for result in lacking}
+            cells = {f"{cell.model} at batch size {cell.batch_size:,}" for cell in found}
+            self.say(
+                f"warning: {len(lacking)} races could not be trained again for their probes "
+                f"({', '.join(sorted(cells))}); their curves stay. {self._again}"
+            )
+
+    @property
+    def _again(self) -> str:
+        stage = "sweep" if self.stage == "pilot" else self.stage
+        return (
+            "The same command tries them again; with DVC it is "
+            f"dvc repro --force --single-item {stage}"
+        )
 
 
 def _show(event: Event, mirror: Guarded) -> None:

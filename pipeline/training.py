@@ -22,6 +22,7 @@ from pipeline.cohort import Cohort
 from pipeline.events import Evaluated
 from pipeline.fingerprint import probe_digest, race_fingerprint
 from pipeline.images import Prepared
+from pipeline.members import LEAST
 from pipeline.outcome import Ended, RaceResult, TrialResult, broken_results
 from pipeline.trial import CohortPlan
 
@@ -64,8 +65,8 @@ def train_cohort(plan: CohortPlan, prepared: Prepared, observe: Observer) -> tup
 def _train(plan: CohortPlan, prepared: Prepared, observe: Observer) -> tuple[TrialResult, ...]:
     outcome = _attempt(plan, prepared, observe)
     # Out of the except clause, whose traceback holds the cohort and with it the memory.
-    while outcome is None and plan.recipe.kernel == "stacked" and plan.width > 2:
-        plan = replace(plan, width=max(2, plan.width // 2))
+    while outcome is None and plan.recipe.kernel == "stacked" and plan.width > LEAST:
+        plan = replace(plan, width=max(LEAST, plan.width // 2))
         outcome = _attempt(plan, prepared, observe)
     if outcome is None:
         return _broken(plan, "out of memory, even at the smallest width", Ended.OUT_OF_MEMORY)

@@ -140,7 +140,7 @@ def verdicts(
         for i, j in combinations(range(len(models)), 2)
     ]
     tests = [_test(pair) for pair in pairs]
-    steps = holm([test.p_value for test in tests if test is not None])
+    steps = holm([test.p_value for test in tests if test is not None], 1 - confidence)
     corrected = iter(steps)
     return tuple(
         _verdict(pair, test, None if test is None else next(corrected), len(steps), confidence)

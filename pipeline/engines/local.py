@@ -71,6 +71,7 @@ class LocalEngine:
         while self._stopped or self._waiting or any(worker.plan for worker in self._workers):
             while self._stopped:
                 yield Stopped(self._stopped.popleft())
+            self._hire()
             self._hand_out()
             while self._begun:
                 yield Started(self._begun.popleft())
@@ -95,20 +96,19 @@ class LocalEngine:
         self._waiting.clear()
         self._begun.clear()
 
+    def _hire(self) -> None:
+        """Start workers for what waits and no idle one can take."""
+        idle = sum(worker.plan is None for worker in self._workers)
+        room = self._limit - len(self._workers)
+        for _ in range(min(room, len(self._waiting) - idle)):
+            self._workers.append(WorkerProcess(self._folder, self._quiet_seconds))
+
     def _hand_out(self) -> None:
         """Give what waits to workers that are idle."""
-        while self._waiting and (worker := self._idle_worker()):
-            worker.give(plan := self._waiting.popleft())
-            self._begun.append(plan)
-
-    def _idle_worker(self) -> WorkerProcess | None:
         for worker in self._workers:
-            if worker.plan is None:
-                return worker
-        if len(self._workers) < self._limit:
-            self._workers.append(WorkerProcess(self._folder, self._quiet_seconds))
-            return self._workers[-1]
-        return None
+            if worker.plan is None and self._waiting:
+                worker.give(plan := self._waiting.popleft())
+                self._begun.append(plan)
 
     def _heard(self) -> Iterator[Event]:
         """Wait a while for workers to say something, or to die; remind of those that are silent.

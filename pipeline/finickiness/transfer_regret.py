@@ -75,7 +75,7 @@ def regrets(
     """Every rule's replicates beside the tuned rule's replicate of the same index.
 
     A trial that never reached the goal, exhausted or diverged, counts as the steps of its budget.
-    Both learning rates are confirm's, rounded to preferred numbers (up to 12 % off); a rule that
+    Both learning rates are confirm's, rounded to preferred numbers (up to 13 % off); a rule that
     comes to the tuned one shares its race, and its regret is exactly 0.
 
     Args:

@@ -66,11 +66,20 @@ def piloted(
 
     Returns:
         The study with goals; a function of the pilot's curves alone.
+
+    Raises:
+        ValueError: If no model can train where the pilot would.
     """
     settings, goals = design.settings, design.settings.sweep.goals
     if goals.levels != "auto":
         return given_goals(settings)
-    results = run(design.pilot())
+    races = design.pilot()
+    if not races:
+        raise ValueError(
+            "sweep.goals.levels is auto, and none of models can train at the reference batch size "
+            "or a larger one of sweep.batch_sizes, where a pilot finds the goals; add a larger one"
+        )
+    results = run(races)
     found = pilot_goals(
         trials_table(results),
         curves_table(results),

@@ -50,7 +50,7 @@ def restore(settings: Settings, places: Places) -> None:
     if (places.sweep / "pilot").exists():
         recorded["sweep"] += _recorded(places.sweep / "pilot")
     for phase, results in recorded.items():
-        _check_models(results, settings, places.results / phase)
+        _check(results, settings, places.results / phase, phase)
         _warn_of_stale(results, manifest.digest, phase)
     with locked(ledger_folder(), places.study):
         ledger = Ledger(ledger_folder(), warn=say)
@@ -92,12 +92,21 @@ def _recorded(folder: Path) -> list[RaceResult]:
     ]
 
 
-def _check_models(results: Sequence[RaceResult], settings: Settings, folder: Path) -> None:
+def _check(results: Sequence[RaceResult], settings: Settings, folder: Path, phase: Phase) -> None:
+    remedy = "check out the commit that the tables belong to, then dvc pull"
     strangers = {result.race.cell.model for result in results} - set(settings.models)
     if strangers:
         raise ValueError(
             f"{folder} holds {', '.join(sorted(strangers))}, which models in params.yaml does not; "
-            "check out the commit that the tables belong to, then dvc pull"
+            f"{remedy}"
+        )
+    low, high = settings.sweep.reach
+    rates = [trial.learning_rate for result in results for trial in result.race.trials]
+    if phase == "sweep" and (beyond := [rate for rate in rates if not low <= rate <= high]):
+        raise ValueError(
+            f"{folder} holds learning rates up to {max(beyond):g} and down to {min(beyond):g} "
+            f"beyond what sweep.learning_rates and sweep.expand in params.yaml reach, {low:g} to "
+            f"{high:g}; {remedy}"
         )
 
 

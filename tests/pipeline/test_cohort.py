@@ -272,6 +272,21 @@ def test_a_trial_ends_in_every_way_it_can(
     assert [r.ended for r in starved] == [Ended.OUT_OF_MEMORY] * 2
 
 
+def test_short_memory_halves_the_width_down_to_the_least_that_computes_together(
+    prepared: Prepared, recipe: Recipe, make_race: MakeRace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+
+    def starved(cohort: Cohort) -> None:
+        widths.append(cohort.plan.width)
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("pipeline.training.fit", starved)
+    [results] = train([make_race(replace(recipe, kernel="stacked"))], prepared, width=36)
+    assert {result.ended for result in results} == {Ended.OUT_OF_MEMORY}
+    assert widths == [36, 18, 9, 8]
+
+
 def test_curves_are_evaluated_at_the_planned_steps(
     prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:

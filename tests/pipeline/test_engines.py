@@ -213,6 +213,18 @@ def test_a_worker_trains_on_while_what_it_has_finished_is_filed(
     assert {event.plan for event in rest} == {plans[1]}
 
 
+def test_handing_out_starts_no_process_that_could_fail(
+    prepared_folder: Path, plans: list[CohortPlan]
+) -> None:
+    """It comes before a finished cohort is told of, which must not be lost."""
+    engine = LocalEngine(2, prepared_folder)
+    engine.submit(plans[0])
+    engine._hand_out()
+    assert not engine._workers
+    assert finished(list(engine.events()))
+    engine.close()
+
+
 def test_workers_end_with_the_engine(prepared_folder: Path, plans: list[CohortPlan]) -> None:
     engine = LocalEngine(2, prepared_folder)
     running = engine.run(plans)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 
+import pipeline.ledger
 from pipeline.ledger import Ledger
 from pipeline.outcome import Curve, Ended, RaceResult, TrialResult, broken_results
 from pipeline.trial import Race, Recipe
@@ -104,6 +107,36 @@ def test_a_damaged_file_is_set_aside_and_its_race_is_missing(
     assert race.fingerprint not in ledger
     assert race.fingerprint in complaints[0]
     assert list((tmp_path / "ledger").glob("*.unreadable"))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO])
+def test_a_file_that_the_system_does_not_give_stays(
+    number: int, ledger: Ledger, race: Race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Path) -> NoReturn:
+        raise OSError(number, "refused")
+
+    ledger.write(result_of(race))
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.ledger.read_parquet", refused)
+        with pytest.raises(OSError, match="refused"):
+            ledger.read(race.fingerprint)
+    assert not list((tmp_path / "ledger").glob("*.unreadable"))
+    assert ledger.read(race.fingerprint) is not None
+
+
+def test_a_file_that_goes_while_it_is_looked_for_is_missing(
+    ledger: Ledger, race: Race, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.write(failed(race))
+    read = pipeline.ledger.read_parquet
+
+    def gone(path: Path) -> Any:
+        path.unlink(missing_ok=True)
+        return read(path)
+
+    monkeypatch.setattr("pipeline.ledger.read_parquet", gone)
+    assert ledger.read(race.fingerprint) is None
 
 
 def test_a_writer_killed_midway_leaves_no_result(

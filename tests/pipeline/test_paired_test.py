@@ -65,12 +65,27 @@ def slow_holm(p_values: list[float], level: float) -> set[int]:
 def test_holms_p_is_under_the_level_where_the_procedure_rejects(
     p_values: list[float], level: float
 ) -> None:
-    steps = holm(p_values)
+    steps = holm(p_values, level)
     margin = [abs(step.p_value - level) < 1e-12 for step in steps]
     found = {i for i, step in enumerate(steps) if step.p_value <= level}
     if not any(margin):
         assert found == slow_holm(p_values, level)
-    assert sorted(step.left for step in steps) == list(range(1, len(p_values) + 1))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.sampled_from([0.01, 0.05, 0.3]))
+def test_an_interval_at_the_level_of_a_step_agrees_with_its_verdict(
+    p_values: list[float], level: float
+) -> None:
+    """A test rejects at its own level, the family's over what its step counts, or not at all."""
+    for p_value, step in zip(p_values, holm(p_values, level), strict=True):
+        if abs(step.p_value - level) > 1e-12 and abs(p_value - level / step.left) > 1e-12:
+            assert (p_value <= level / step.left) == (step.p_value <= level)
+
+
+def test_holms_steps_end_where_the_first_does_not_reject() -> None:
+    steps = holm([0.04, 0.0018, 0.03], 0.05)
+    assert [step.left for step in steps] == [2, 3, 2]
+    assert [step.p_value for step in steps] == pytest.approx([0.06, 0.0054, 0.06])
 
 
 @pytest.mark.parametrize(("effect", "pairs"), [(1.0, 5), (0.5, 20), (2.0, 3)])

@@ -78,6 +78,12 @@ def test_a_network_that_cannot_train_at_the_reference_is_piloted_above_it(
     assert {(r.cell.model, r.cell.batch_size) for r in made.pilot()} == {("mlp", 8), ("conv", 64)}
 
 
+def test_a_pilot_that_no_network_can_train_is_refused(settings: Settings) -> None:
+    made = replace(design(auto(settings)), infeasible=lambda *_: "one value per channel")
+    with pytest.raises(ValueError, match="none of models can train at the reference batch size"):
+        piloted(made, 225, lambda _: pytest.fail("nothing is to be trained"))
+
+
 def test_goals_that_are_auto_become_numbers_in_every_fingerprint(settings: Settings) -> None:
     made = design(auto(settings))
     with pytest.raises(ValueError, match="auto, and no pilot has found the goals yet"):

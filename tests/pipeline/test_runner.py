@@ -16,14 +16,15 @@ from pipeline.engines.inline import InlineEngine
 from pipeline.events import Event, Finished
 from pipeline.images import Prepared
 from pipeline.ledger import Ledger
-from pipeline.outcome import Ended, RaceResult
+from pipeline.outcome import Ended, RaceResult, broken_results
+from pipeline.probe_plan import Probed, ProbePlan
 from pipeline.progress import Progress
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.tables import cells_table, curves_table, trials_table
 from pipeline.tracking import MlflowMirror, NullMirror, TrackingError
 from pipeline.tracking.runs import Data
-from pipeline.trial import CohortPlan
+from pipeline.trial import CohortPlan, Race
 
 BATCH_NORM = "tests.pipeline.networks:batch_norm"
 
@@ -238,6 +239,31 @@ def test_failures_are_told_kept_and_tried_again(
     runs = tracked(uri)
     assert len(runs) == 6
     assert set(runs["status"]) == {"FAILED"}
+
+
+def test_a_race_that_fails_when_trained_for_probes_keeps_its_curves(
+    design: Design, ledger: Ledger, prepared: Prepared
+) -> None:
+    class Broken(Counting):
+        def run(self, cohorts: Sequence[CohortPlan]) -> Iterator[Event]:
+            for event in super().run(cohorts):
+                if isinstance(event, Finished):
+                    event = replace(event, results=tuple(broken(r) for r in event.plan.races))
+                yield event
+
+    def broken(race: Race) -> RaceResult:
+        return RaceResult(race, broken_results(race, "no room"), 0.0, 0.0, {})
+
+    races = [race for race in design.grid() if race.cell.model == "mlp"][:2]
+    bare = Runner("confirm", ledger, Counting(prepared), (), 36, lambda _: None).run(races)
+    plan = ProbePlan(64, 4.0, noise_scale=True, sharpness=False, keskar=False)
+    probed = Probed(plan, "digest", frozenset({races[0].fingerprint}))
+    said: list[str] = []
+    runner = Runner("confirm", ledger, Broken(prepared), (), 36, said.append)
+    results = runner.run(races, probed=probed)
+    pd.testing.assert_frame_equal(curves_table(bare), curves_table(results), check_exact=True)
+    (warning,) = [line for line in said if "warning" in line]
+    assert "1 races could not be trained again for their probes (mlp at batch size" in warning
 
 
 def test_progress_counts_trials_and_names_cells(

@@ -43,7 +43,8 @@ class Clone:
     @property
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTEST"))}
+        ours = ("COV", "PYTEST", "MLFLOW", "OPTUNA")  # a clone tracks to databases of its own
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         return kept | {"PATH": path, "PYTHONPATH": str(self.folder)}
 
     def set(self, changes: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,14 @@ def check_models(clone: Clone) -> None:
     prepared = clone.folder / "data" / "prepared"
     images = np.load(prepared / "test_images.npy").astype(np.float32)
     labels = np.load(prepared / "test_labels.npy")
-    mlflow.set_tracking_uri(f"sqlite:///{clone.folder}/mlflow.db")
     for model in ("mlp", "conv"):
         name = f"batchscope-digits-{model}"
         version = client(clone).get_model_version_by_alias(name, "recommended")
-        loaded = mlflow.pyfunc.load_model(f"models:/{name}@recommended")
+        mlflow.set_tracking_uri(f"sqlite:///{clone.folder}/mlflow.db")
+        try:
+            loaded = mlflow.pyfunc.load_model(f"models:/{name}@recommended")
+        finally:
+            mlflow.set_tracking_uri("")  # it is in the environment, too
         wrong = loaded.predict(images).argmax(axis=1) != labels
         assert version.run_id
         told = client(clone).get_run(version.run_id).data.metrics["test_error"]
@@ -116,6 +120,18 @@ def test_a_clone_shows_every_run_without_training(clone: Clone, tmp_path: Path) 
     # A second time there is nothing to do, and nothing is lost.
     run(other, "batchscope", "restore")
     assert shown(other) == shown(clone)
+
+
+def test_tables_beyond_the_reach_of_params_yaml_are_refused(clone: Clone) -> None:
+    clone.repro()
+    clone.set({"sweep.learning_rates.high": "0.05", "sweep.expand.rounds": "0"})
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "restore"], cwd=clone.folder,
+        env=clone.environment, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "results/sweep holds learning rates up to" in done.stderr
+    assert "beyond what sweep.learning_rates and sweep.expand in params.yaml reach" in done.stderr
 
 
 def test_nothing_to_restore_is_told(clone: Clone) -> None:
