@@ -84,7 +84,7 @@ def storage(subject: str, uri: str, owner: Owner) -> Finding:
         tables = _sqlite_tables(file) if file else _tables(uri)
     except Exception as problem:  # of sqlite3, sqlalchemy, a driver that is not installed
         why = f"{shown} does not open ({_first_line(problem)})"
-        remedy = "move the file away, and restore the runs from the ledger (docs/tracking.md)"
+        remedy = "move the file away, and restore the runs from the ledger (docs/mlflow.md)"
         return error(subject, why, remedy if file else "start the server, or mend its address")
     return _judged(subject, shown, tables, owner)
 
