@@ -119,3 +119,28 @@ def test_nothing_heavy_is_imported() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not NOT_NEEDED & set(ended.stderr.split())
+
+
+def test_a_figure_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "steps.csv"
+    file.write_text("model,batch_size,steps\na,1,100\na,8,20\n")
+    ended = run(file, "--figure", "/dev/null/x.svg")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (said,) = ended.stderr.splitlines()
+    assert said.startswith("error: --figure is /dev/null/x.svg, which cannot be written: ")
+    assert "give a path" in said
+
+
+def test_output_to_a_full_disk_is_said_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", "fit", str(EXAMPLE)], cwd=ROOT, text=True,
+            stdout=full, stderr=subprocess.PIPE, timeout=120, check=False,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert ended.returncode == 2
+    said = ended.stderr.splitlines()[-1]
+    assert said.startswith("error: ")
+    assert "No space left" in said
+    assert "free some space" in said
+    assert "Traceback" not in ended.stderr

@@ -58,11 +58,9 @@ def fit(
     if read.ignored:
         typer.echo(f"columns that are not read: {', '.join(read.ignored)}", err=True)
     if figure is not None:
-        from pipeline.aside import write_aside
         from pipeline.figures.fitted_steps import fitted_steps
 
-        drawn = fitted_steps(read.models, fits, confidence, space.value)
-        write_aside(figure, drawn.svg().encode())
+        _write(figure, fitted_steps(read.models, fits, confidence, space.value).svg())
     if as_json:
         for line in _remarks(fits):
             typer.echo(line, err=True)
@@ -72,6 +70,18 @@ def fit(
     typer.echo("\n".join(_page(fits, confidence, space.value)))
     if figure is not None:
         typer.echo(f"wrote {figure}")
+
+
+def _write(figure: Path, svg: str) -> None:
+    from pipeline.aside import write_aside
+
+    try:
+        write_aside(figure, svg.encode())
+    except OSError as problem:
+        raise ValueError(
+            f"--figure is {figure}, which cannot be written: {problem.strerror}; give a path in a "
+            "folder that you may write to, with space left"
+        ) from problem
 
 
 def _check_level(confidence: float) -> None:

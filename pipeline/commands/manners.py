@@ -45,8 +45,9 @@ def tree(app: typer.Typer) -> TyperCommand | TyperGroup:
 def run(app: typer.Typer) -> None:
     """Run the command line, and end as docs/cli.md says whatever happens.
 
-    Bad input ends with a message and exit status 2, Ctrl-C with 130, SIGTERM with 143, and a
-    closed pipe (``batchscope models | head -1``) quietly; none of them with a traceback.
+    Bad input and files that can't be read or written end with a message and exit status 2, Ctrl-C
+    with 130, SIGTERM with 143, and a closed pipe (``batchscope models | head -1``) quietly; none
+    of them with a traceback.
 
     Args:
         app: With all commands.
@@ -65,9 +66,18 @@ def run(app: typer.Typer) -> None:
     except KeyboardInterrupt:
         sys.exit(ExitStatus.INTERRUPTED)
     except BrokenPipeError:
-        # The interpreter flushes once more as it ends, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         sys.exit(ExitStatus.PROBLEM)
+    except OSError as problem:
+        from pipeline.study.guard import end_on_file
+
+        _forget_output()  # a full disk may be where stdout goes
+        end_on_file(problem)
+
+
+def _forget_output() -> None:
+    """The interpreter flushes once more as it ends, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _lay_out(command: TyperCommand | TyperGroup) -> None:

@@ -11,21 +11,26 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.aside import write_aside
 from pipeline.settings_file import load_settings, settings_yaml
+from pipeline.study.guard import say
 from pipeline.study.places import PARAMS, RESULTS, Places
 from pipeline.study.preparation import prepared_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.settings import Settings
+    from pipeline.settings_document import Override
 
 __all__ = [
     "DVC",
     "Entry",
     "default_name",
+    "deletable",
     "entries",
     "entry",
     "known",
+    "names",
     "new_entry",
     "remember",
     "remove",
@@ -89,52 +94,72 @@ def remember(found: Entry) -> None:
     write_aside(path, settings_yaml(found.settings).encode())
 
 
-def entry(name: str) -> Entry:
+def entry(name: str, overrides: Sequence[Override] = ()) -> Entry:
     """Look up a study.
 
     Args:
         name: ``dvc``, or a name that was remembered.
+        overrides: Values that take the place of those that it was last run with.
 
     Returns:
-        The study.
-
-    Raises:
-        ValueError: If there is none of this name, or its settings no longer fit.
+        The study; a `ValueError` says that there is none of this name, or that its settings no
+        longer fit.
     """
     if name == DVC:
-        return Entry(DVC, load_settings(PARAMS), Places())
-    _check(name)
-    path = _STUDIES / name / _SETTINGS
-    if not path.exists():
-        known = ", ".join(_names()) or "none yet"
-        raise ValueError(
-            f"{name!r} is no study; studies are {known} (batchscope study list), and "
-            "batchscope study run --name makes one"
-        )
-    settings = load_settings(path)
+        return Entry(DVC, load_settings(PARAMS, overrides), Places())
+    settings = load_settings(_folder(name) / _SETTINGS, overrides)
     return Entry(name, settings, _places(name, settings))
 
 
 def entries() -> tuple[Entry, ...]:
-    """Every study, DVC's first where there is a params.yaml."""
-    return tuple(entry(name) for name in _names())
+    """Every study, DVC's first where there is a params.yaml.
 
+    One whose settings no longer fit, as those of an older version may, is left out with a warning:
+    it must not stand in the way of all others.
 
-def remove(found: Entry) -> None:
-    """Remove a study's settings, tables and report; what was trained stays in the ledger.
-
-    Args:
-        found: The study.
+    Returns:
+        The studies that can be read.
 
     Raises:
-        ValueError: If it is DVC's.
+        ValueError: If params.yaml doesn't fit, which is there to be corrected.
     """
-    if found.name == DVC:
+    found: list[Entry] = []
+    for name in names():
+        try:
+            found.append(entry(name))
+        except ValueError as problem:
+            if name == DVC:
+                raise
+            say(
+                f"warning: the study {name} is left out, because its settings no longer fit; "
+                f"correct them, or batchscope study delete {name}: {str(problem).splitlines()[0]}"
+            )
+    return tuple(found)
+
+
+def deletable(name: str) -> Path:
+    """Where a study that may be deleted has its files; its settings need not fit any more.
+
+    Args:
+        name: Of the study.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        ValueError: If it is DVC's; or if there is none of this name.
+    """
+    if name == DVC:
         raise ValueError(
             "the study dvc is made by dvc.yaml and params.yaml, and its results are DVC's; "
             "remove them with dvc remove or git, or name another study"
         )
-    shutil.rmtree(found.places.results)
+    return _folder(name)
+
+
+def remove(name: str) -> None:
+    """Remove a study's settings, tables and report; what was trained stays in the ledger."""
+    shutil.rmtree(deletable(name))
 
 
 def known(name: str) -> bool:
@@ -142,9 +167,27 @@ def known(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) and (_STUDIES / name / _SETTINGS).exists()
 
 
-def _names() -> list[str]:
+def names() -> list[str]:
+    """Of every study, whether or not its settings still fit; DVC's first, if it has settings."""
     made = sorted(path.parent.name for path in _STUDIES.glob(f"*/{_SETTINGS}"))
     return [DVC, *made] if PARAMS.exists() else made
+
+
+def _folder(name: str) -> Path:
+    """The folder of a study that was remembered.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    _check(name)
+    folder = _STUDIES / name
+    if not (folder / _SETTINGS).exists():
+        made = ", ".join(names()) or "none yet"
+        raise ValueError(
+            f"{name!r} is no study; studies are {made} (batchscope study list), and "
+            "batchscope study run --name makes one"
+        )
+    return folder
 
 
 def _places(name: str, settings: Settings) -> Places:

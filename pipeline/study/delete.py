@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.ledger import Ledger
-from pipeline.study.catalogue import entries, remove
+from pipeline.study.catalogue import DVC, entry, names, remove
 from pipeline.study.guard import locked
 from pipeline.study.places import ledger_folder
 from pipeline.study.survey import survey
@@ -13,42 +13,67 @@ from pipeline.study.survey import survey
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.study.catalogue import Entry
-
 __all__ = ["delete", "own_races"]
 
 
-def own_races(found: Entry, warn: Callable[[str], None]) -> set[str]:
+def own_races(study: str, warn: Callable[[str], None]) -> set[str]:
     """Fingerprints of races in the ledger that this study has and no other one plans.
 
+    A study whose settings no longer fit ends in an error rather than being left out, because
+    trials that it may still share would be lost.
+
     Args:
-        found: The study.
+        study: Name of the study.
         warn: Told about files of the ledger that can't be read.
 
     Returns:
         Fingerprints.
     """
-    others = {race for one in entries() if one.name != found.name for race in _planned(one, warn)}
+    mine = _planned(study, warn)
+    others = {race for name in names() if name != study for race in _planned(name, warn)}
     ledger = Ledger(ledger_folder(), warn)
-    return {race for race in _planned(found, warn) if race in ledger} - others
+    return {race for race in mine if race in ledger} - others
 
 
-def delete(found: Entry, races: set[str], warn: Callable[[str], None]) -> None:
+def delete(study: str, races: set[str], warn: Callable[[str], None]) -> int:
     """Delete a study, and races of the ledger; nothing where a session is running.
 
+    Somebody was asked before, and other studies may have been started or extended meanwhile: of
+    the races agreed to, those that another study plans by now stay.
+
     Args:
-        found: The study, not DVC's.
-        races: Fingerprints, which the ledger forgets.
+        study: Name of the study, not DVC's.
+        races: Fingerprints of `own_races`, which the ledger forgets if they still are.
         warn: Told about files of the ledger that can't be read.
+
+    Returns:
+        How many races the ledger has forgotten.
     """
-    with locked(ledger_folder(), f"(deleting {found.name})"):
-        remove(found)
+    with locked(ledger_folder(), f"(deleting {study})"):
+        forgotten = races & own_races(study, warn) if races else races
+        remove(study)
         ledger = Ledger(ledger_folder(), warn)
-        for fingerprint in races:
+        for fingerprint in forgotten:
             ledger.forget(fingerprint)
+    return len(forgotten)
 
 
-def _planned(found: Entry, warn: Callable[[str], None]) -> set[str]:
+def _planned(study: str, warn: Callable[[str], None]) -> set[str]:
+    """Fingerprints of all races that a study plans so far.
+
+    Raises:
+        ValueError: If its settings no longer fit.
+    """
+    try:
+        found = entry(study)
+    except ValueError as problem:
+        if study == DVC or study not in names():
+            raise
+        raise ValueError(
+            f"--trials: which trials are the study {study}'s can't be told, because its settings "
+            f"no longer fit; correct them, or delete {study} first, without --trials: "
+            f"{str(problem).splitlines()[0]}"
+        ) from None
     seen = survey(found, warn)
     return {
         race.fingerprint for phase in (seen.pilot, seen.sweep, seen.confirm) for race in phase.races

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -13,22 +14,34 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 from pipeline.blame import end_on
 from pipeline.exit_status import ExitStatus
 from pipeline.lifeline import ancestors_to_watch, die_with
 
-__all__ = ["Holder", "holder", "locked", "orderly", "say", "stage"]
+__all__ = ["Holder", "end_on_file", "holder", "locked", "orderly", "say", "stage"]
 
+_REMEDIES: Final = {
+    errno.ENOSPC: "free some space, then repeat the command",
+    errno.EDQUOT: "free some of your quota, then repeat the command",
+    errno.EROFS: "use a folder that can be written to",
+    errno.EACCES: "change its permissions, or use another",
+    errno.EPERM: "change its permissions, or use another",
+    errno.ENOENT: "check the path",
+    errno.EEXIST: "move it away, or use another path",
+    errno.ENOTDIR: "a part of the path is a file: use another path",
+}
+_OF_FILES: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
 _LOCK_SECONDS: Final = 10.0  # how long the twin of a killed stage may take to notice and die
 
 
 def stage(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a stage's main for the command line.
 
-    Bad input, which our code raises as ValueError, becomes a message on stderr and exit status 2
-    without a traceback; anything else is a bug and keeps its traceback. It ends `orderly`, so that
+    Bad input, which our code raises as ValueError, and files that can't be read or written become
+    a message on stderr and exit status 2 without a traceback; anything else is a bug and keeps its
+    traceback. It ends `orderly`, so that
     DVC commits nothing, and dies when the command that started it does.
 
     Args:
@@ -46,8 +59,29 @@ def stage(main: Callable[[], None]) -> Callable[[], None]:
                 main()
         except ValueError as problem:
             end_on(problem)
+        except OSError as problem:
+            end_on_file(problem)
 
     return guarded
+
+
+def end_on_file(problem: OSError) -> NoReturn:
+    """End the program on a file that can't be read or written, which is nobody's bug.
+
+    It ends with a message on stderr and exit status 2, without a traceback. An error that is about
+    no file (a socket, a closed descriptor) is raised again.
+
+    Args:
+        problem: Caught, with its traceback.
+    """
+    named = isinstance(problem.filename, str | bytes)
+    if not named and problem.errno not in _OF_FILES:
+        raise problem
+    path = os.fsdecode(problem.filename) if named else "a file"
+    reason = " ".join((problem.strerror or str(problem)).split())
+    remedy = _REMEDIES.get(problem.errno or 0, "use another path")
+    say(f"error: {path} can't be read or written: {reason}; {remedy}")
+    sys.exit(ExitStatus.BAD_INPUT)
 
 
 @contextmanager

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.datasets import specification
 from pipeline.manifest import Manifest, read_manifest
 from pipeline.study.download import download
+from pipeline.study.guard import say
 from pipeline.study.places import PREPARED
 from pipeline.study.prepare import prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from pipeline.settings import DataSettings
 
 __all__ = ["ensure_prepared", "prepared_folder"]
 
+_LOCK: Final = PREPARED.with_name(".prepare.lock")
 _OTHERS: Final = Path("data/studies")  # data of studies whose data settings are not params.yaml's
 
 
@@ -43,18 +49,50 @@ def prepared_folder(data: DataSettings) -> Path:
 def ensure_prepared(data: DataSettings) -> Manifest:
     """Download and prepare unless it has been done.
 
+    Of two commands that find no data, one prepares them, and the other waits and takes those.
+
     Args:
         data: Which data set, and how it is split.
 
     Returns:
         The manifest of the prepared data.
+
+    Raises:
+        ValueError: If another command has put other data where these were to be.
     """
     folder = prepared_folder(data)
     if not folder.exists():
-        raw = folder.with_name("raw")
-        download(data, raw)
-        prepare(data, raw, folder)
+        with _alone():
+            if folder != prepared_folder(data):
+                raise ValueError(
+                    f"data.dataset is {data.dataset}, but another command has prepared other data "
+                    f"in {folder} meanwhile; run the same command again, which uses another folder"
+                )
+            if not folder.exists():
+                raw = folder.with_name("raw")
+                download(data, raw)
+                prepare(data, raw, folder)
     return read_manifest(folder)
+
+
+@contextmanager
+def _alone() -> Generator[None]:
+    """Prepare while no other command does: two would fill, and clear, the same folder.
+
+    Waits for as long as the other one takes, as a download takes minutes. The lock is the
+    operating system's, and goes with the process that holds it, however that ends.
+
+    Yields:
+        Nothing; the lock is held meanwhile.
+    """
+    _LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with _LOCK.open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another command prepares data in {_LOCK.parent}; waiting until it has finished")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _holds(folder: Path, data: DataSettings) -> bool:

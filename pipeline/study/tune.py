@@ -11,6 +11,7 @@ from pipeline.manifest import read_manifest
 from pipeline.study.session import Session, design_of, session
 from pipeline.threads import one_thread
 from pipeline.tune.answer import Answer, answer, best_so_far
+from pipeline.tune.database import answering
 from pipeline.tune.method import Method, study_of
 from pipeline.tune.progress import Progress
 from pipeline.tune.question import TO_GOAL, Question
@@ -121,6 +122,13 @@ def search(
         What the study found so far.
     """
     check(question, opened.design)
+    with answering(study[0]):
+        return _searched(question, method, limits, study, opened)
+
+
+def _searched(
+    question: Question, method: Method, limits: Limits, study: tuple[str, str], opened: Session
+) -> Answer:
     races = Races(question, opened.design)
     found = study_of(question, method, study, races.digest())
     done, say = len(finished(found)), opened.runner.say

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.tune.process import Process, fit
 from pipeline.tune.question import TO_GOAL, Question
-from pipeline.tune.storage import ENDED, STEADIED
+from pipeline.tune.storage import ENDED, STEADIED, proposed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def surface(question: Question, trials: Sequence[FrozenTrial]) -> Process | None
     Returns:
         The surface, or None where fewer than `FEWEST` trials have a value.
     """
-    ended = [trial for trial in trials if trial.params and ENDED in trial.user_attrs]
+    ended = [trial for trial in trials if proposed(trial) and ENDED in trial.user_attrs]
     values = _doublings(question, ended)
     known = values[np.isfinite(values)]
     if len(known) < FEWEST:

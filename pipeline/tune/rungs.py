@@ -34,9 +34,13 @@ class Rungs:
         return step / self.unit if in_steps else step * batch_size / self.unit
 
     def measured(self, row: Row) -> float:
-        """What a trial reports of an evaluation: validation error for ``error``, else the loss."""
+        """What a trial reports of an evaluation: validation error for ``error``, else the loss.
+
+        A loss that is not finite stands for either: the error beside it says nothing.
+        """
         in_errors = self.question.objectives == ("error",)
-        return row.validation_error if in_errors else row.validation_loss
+        sound = math.isfinite(row.validation_loss)
+        return row.validation_error if in_errors and sound else row.validation_loss
 
 
 @dataclass

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.tune.database import check, missing, opening
 from pipeline.tune.question import Question
 
 if TYPE_CHECKING:
@@ -29,6 +27,7 @@ __all__ = [
     "count",
     "finished",
     "open_study",
+    "proposed",
     "settle",
 ]
 
@@ -38,7 +37,7 @@ STEADIED: Final = "steadied"  # cost over several levels, log2; of one objective
 MESSAGE: Final = "message"  # why a trial failed
 _QUESTION: Final = "batchscope.question"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_SQLITE: Final = "sqlite:///"
+_PARAMETERS: Final = frozenset({"batch_size", "learning_rate"})
 _BOXES: Final = ("batch_sizes", "learning_rates")  # may change from one command to the next
 
 
@@ -63,7 +62,8 @@ def open_study(
 ) -> Study:
     """The study of a name; made if there is none.
 
-    A ValueError says that the database is another program's, or that the study asks something else.
+    A ValueError says that the database is another program's or does not answer, or that the study
+    asks something else.
 
     Args:
         storage: URL of its database, which nothing but Optuna may use.
@@ -78,20 +78,21 @@ def open_study(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    _check(storage)
-    study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        directions=["minimize" for _ in question.objectives],
-        sampler=ways[0],
-        pruner=ways[1],
-        load_if_exists=True,
-    )
+    check(storage)
     asked = json.loads(json.dumps(asdict(question) | {"digest": digest}))
-    known = study.user_attrs.get(_QUESTION)
-    if known is None and not study.get_trials(deepcopy=False):
-        study.set_user_attr(_QUESTION, asked)
-        return study
+    with opening(storage):
+        study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            directions=["minimize" for _ in question.objectives],
+            sampler=ways[0],
+            pruner=ways[1],
+            load_if_exists=True,
+        )
+        known = study.user_attrs.get(_QUESTION)
+        if known is None and not study.get_trials(deepcopy=False):
+            study.set_user_attr(_QUESTION, asked)
+            return study
     _compare(name, known or {}, asked)
     return study
 
@@ -109,14 +110,23 @@ def count(storage: str, name: str) -> int:
     """How many trials of a study have ended; a storage or study that is missing is not made."""
     import optuna
 
-    _check(storage)
-    if storage.startswith(_SQLITE) and not Path(storage.removeprefix(_SQLITE)).exists():
+    check(storage)
+    if missing(storage):
         return 0
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        return len(finished(optuna.load_study(study_name=name, storage=storage)))
+        with opening(storage):
+            return len(finished(optuna.load_study(study_name=name, storage=storage)))
     except KeyError:
         return 0
+
+
+def proposed(trial: FrozenTrial) -> bool:
+    """Whether a trial has its whole setting: Optuna stores it one parameter at a time.
+
+    A stop between the two leaves a trial with a batch size and no learning rate, for ever.
+    """
+    return trial.params.keys() >= _PARAMETERS
 
 
 def settle(study: Study, told: Callable[[FrozenTrial], bool]) -> int:
@@ -127,16 +137,17 @@ def settle(study: Study, told: Callable[[FrozenTrial], bool]) -> int:
         told: Tells Optuna a trial's values if the ledger has them; says whether it did.
 
     Returns:
-        How many were given up: marked FAIL, and their settings queued again.
+        How many were given up: marked FAIL, and their settings queued again. Those that were
+        stopped before they had their whole setting are marked only.
     """
     from optuna.trial import TrialState
 
     given_up = 0
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.params and told(trial):
+        if proposed(trial) and told(trial):
             continue
         study.tell(trial.number, state=TrialState.FAIL)
-        if trial.params:
+        if proposed(trial):
             study.enqueue_trial(trial.params)
             given_up += 1
     return given_up
@@ -170,27 +181,3 @@ def _compare(name: str, known: dict[str, Any], asked: dict[str, Any]) -> None:
         f"study {name} is there already and asks something else ({what}): their values do not "
         "compare; give another name with --study"
     )
-
-
-def _check(storage: str) -> None:
-    """Refuse what is no URL, no SQLite file, or another program's database (MLflow's, say).
-
-    Raises:
-        ValueError: With the remedy.
-    """
-    if "://" not in storage:
-        raise ValueError(
-            f"storage is {storage}; give a URL such as sqlite:///optuna.db or postgresql://..."
-        )
-    file = Path(storage.removeprefix(_SQLITE))
-    if not storage.startswith(_SQLITE) or not file.exists():
-        return
-    try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-            tables = {row[0] for row in connection.execute("select name from sqlite_master")}
-    except sqlite3.DatabaseError:
-        raise ValueError(f"storage is {storage}, which is not an SQLite database") from None
-    if tables and "studies" not in tables:
-        raise ValueError(
-            f"storage is {storage}, the database of another program (MLflow?); Optuna needs its own"
-        )

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from pipeline.tune.expected import place, surface
 from pipeline.tune.process import Process
 from pipeline.tune.question import Question
+from pipeline.tune.storage import proposed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,12 +72,12 @@ class Valley(BaseSampler):
         del search_space
         if trial.system_attrs.get("fixed_params"):
             return {}  # queued: nothing is asked
-        trials = study.get_trials(deepcopy=False)
+        trials = [t for t in study.get_trials(deepcopy=False) if proposed(t)]
         if sum(t.state == TrialState.COMPLETE for t in trials) < self._started:
             return {}
         found = surface(self._question, trials)
-        running = [t for t in trials if t.state == TrialState.RUNNING and t.params]
-        tried = np.array([place(t) for t in trials if t.params])
+        running = [t for t in trials if t.state == TrialState.RUNNING]
+        tried = np.array([place(t) for t in trials])
         candidates = _new(self._candidates(), tried)
         if found is None or not len(candidates):
             return {}

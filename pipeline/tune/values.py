@@ -115,7 +115,7 @@ def value_of(
     column = curve.validation_loss if objective == "loss" else curve.validation_error
     if outcome.ended is Ended.DIVERGED:
         return float(column[0])
-    return float(np.min(column[np.isfinite(column)], initial=np.inf))
+    return float(np.min(column[np.isfinite(column) & _sound(curve)], initial=np.inf))
 
 
 def _cost(
@@ -138,9 +138,17 @@ def _cost(
 
 
 def _first_step(question: Question, curve: Curve, level: float) -> int | None:
-    """Steps at the first evaluation at or below a level."""
+    """Steps at the first sound evaluation at or below a level."""
     measured: NDArray[np.float64] = (
         curve.validation_error if question.quantity == "error" else curve.validation_loss
     )
-    below = np.flatnonzero(measured <= level)
+    below = np.flatnonzero((measured <= level) & _sound(curve))
     return int(curve.steps[below[0]]) if len(below) else None
+
+
+def _sound(curve: Curve) -> NDArray[np.bool_]:
+    """Which evaluations say something: a network whose outputs are NaN still names a class.
+
+    That is class 0 for every example, and the error of it may lie below an easy goal.
+    """
+    return np.isfinite(curve.validation_loss)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,3 +129,32 @@ def test_a_second_stage_is_refused_while_the_first_is_at_work(
         assert holder(tmp_path / "ledger") == Holder(os.getpid(), "dvc")
     assert holder(tmp_path / "ledger") is None
     assert holder(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        ("Path('/dev/null/x').mkdir(parents=True)", "/dev/null.*: Not a directory; "),
+        ("Path('/dev/full').write_text('x')", "No space left on device; free some space"),
+        ("Path('none.csv').open()", "none.csv .*: No such file or directory; check the path"),
+        ("raise PermissionError(13, 'Permission denied', 'a')", "a can't.*permissions"),
+        ("raise OSError(30, 'Read-only file system', 'b')", "b can't.*can be written to"),
+        ("raise OSError(122, 'Disk quota exceeded')", "a file can't.*quota"),
+    ],
+)
+def test_files_that_fail_end_in_one_line_and_status_2(work: str, said: str, tmp_path: Path) -> None:
+    process = start(tmp_path, work)
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 2
+    (line,) = complaint.splitlines()
+    assert re.search(f"^error: .*{said}", line)
+
+
+@pytest.mark.parametrize(
+    "work", ["raise OSError(9, 'Bad file descriptor')", "raise ConnectionError('gone')"]
+)
+def test_an_os_error_about_no_file_keeps_its_traceback(work: str, tmp_path: Path) -> None:
+    process = start(tmp_path, work)
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Traceback" in complaint

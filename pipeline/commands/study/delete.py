@@ -21,20 +21,18 @@ def delete(
     Example:
         batchscope study delete conv-1a2b3c --trials
     """
-    from pipeline.study.catalogue import DVC, entry, remove
+    from pipeline.study.catalogue import deletable
     from pipeline.study.delete import delete as forget
     from pipeline.study.delete import own_races
     from pipeline.study.guard import say
 
-    found = entry(study)
-    if found.name == DVC:
-        remove(found)  # which says why not
-    races = own_races(found, say) if trials else set[str]()
-    what = f"the study {study} ({found.places.results})"
-    if races:
-        what += f" and {len(races):,} races of the ledger that no other study has"
-    if not yes and not typer.confirm(f"Delete {what}?"):
+    what = f"the study {study} ({deletable(study)})"
+    races = own_races(study, say) if trials else set[str]()
+    if not yes and not typer.confirm(f"Delete {what}{_with(len(races))}?"):
         typer.echo("nothing was deleted")
         return
-    forget(found, races, say)
-    typer.echo(f"deleted {what}")
+    typer.echo(f"deleted {what}{_with(forget(study, races, say))}")
+
+
+def _with(races: int) -> str:
+    return f" and {races:,} races of the ledger that no other study has" if races else ""

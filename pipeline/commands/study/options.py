@@ -61,7 +61,7 @@ Sets = Annotated[
         "--set", metavar="KEY=VALUE", help="Any other setting, dotted.", show_default=False
     ),
 ]
-Params = Annotated[Path, typer.Option(help="Settings to begin with.")]
+Params = Annotated[Path | None, typer.Option(help="Else a known study's own, or params.yaml.")]
 Name = Annotated[str | None, typer.Option(help="Of the study; made from its settings if absent.")]
 
 Changes = dict[str, tuple[str, str | None]]  # option and YAML text, or None, by dotted key
@@ -95,15 +95,15 @@ def overrides(changes: Changes, sets: list[str] | None) -> list[Override]:
     return made
 
 
-def chosen(name: str | None, params: Path, changes: list[Override]) -> Entry:
+def chosen(name: str | None, params: Path | None, changes: list[Override]) -> Entry:
     """The study that name and options mean; nothing is written.
 
-    A name without any change is the study as it was last run; with changes, or of a new name, its
-    settings are those of the file with the changes.
+    A known name is the study as it was last run, with the changes, so that naming it again extends
+    it; a settings file given as well begins it anew. A new name begins with a settings file.
 
     Args:
         name: Given or not.
-        params: The settings file.
+        params: The settings file, None where none was given: params.yaml, unless the name is known.
         changes: Of the command line.
 
     Returns:
@@ -111,11 +111,13 @@ def chosen(name: str | None, params: Path, changes: list[Override]) -> Entry:
     """
     from pipeline.settings_file import load_settings
     from pipeline.study.catalogue import default_name, entry, known, new_entry
+    from pipeline.study.places import PARAMS
 
-    if name and not changes and known(name):
-        return entry(name)
-    settings = load_settings(params, changes)
-    return new_entry(name or default_name(params, load_settings(params), settings), settings)
+    if name and params is None and known(name):
+        return entry(name, changes)
+    file = params or PARAMS
+    settings = load_settings(file, changes)
+    return new_entry(name or default_name(file, load_settings(file), settings), settings)
 
 
 def box(option: str, text: str | None) -> tuple[str | None, str | None]:

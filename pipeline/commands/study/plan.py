@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ __all__ = ["plan"]
 def plan(
     name: Annotated[str | None, typer.Argument(help="A study; else params.yaml's.")] = None,
     settings: given.Sets = None,
-    params: given.Params = Path("params.yaml"),
+    params: given.Params = None,
     timed: Annotated[
         bool, typer.Option("--time/--no-time", help="Estimate the time, by a short calibration.")
     ] = True,
@@ -36,7 +35,7 @@ def plan(
     from pipeline.study.wording import cost_lines
 
     changes = given.overrides({}, settings)
-    as_it_is = not changes and params == PARAMS
+    as_it_is = not changes and (params is None or (params == PARAMS and name in {None, DVC}))
     found = entry(name or DVC) if as_it_is else given.chosen(name, params, changes)
     ensure_prepared(found.settings.data)
     seen = survey(found, say)

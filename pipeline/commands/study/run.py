@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,14 +27,14 @@ def run(
     workers: given.Workers = None,
     storage: given.Storage = None,
     settings: given.Sets = None,
-    params: given.Params = Path("params.yaml"),
+    params: given.Params = None,
     name: given.Name = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would train.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Start a sensitivity study, or go on with it. It shares all trials with dvc repro.
 
-    Options take the place of what params.yaml says. The same command goes on after Ctrl-C.
+    Options override params.yaml, or a known --name's own. The same command goes on after Ctrl-C.
 
     Examples:
       batchscope study run --model conv --batch-sizes 8,64

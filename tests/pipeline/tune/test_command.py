@@ -92,6 +92,8 @@ def test_a_dry_run_writes_nothing(say: Say, project: Path) -> None:
         (("--pruner", "best"), "choose one of none"),
         (("--study", "../x"), "letters, digits"),
         (("--storage", "optuna.db"), "not the URL of a database"),
+        (("--storage", "sqlite:////no/such/folder/o.db"), "/no/such/folder"),
+        (("--storage", "postgresql+psycopg2://host/optuna"), "psycopg2"),
         (("--objective", "loss", "--objective", "steps", "--pruner", "median"), "one objective"),
         (("--params", "other.yaml"), "there is no such file"),
     ],

@@ -55,3 +55,10 @@ def test_what_is_reported_is_the_loss(objective: str, question: Question) -> Non
     climb = Climb(Rungs(asking(question, objective), unit=1.0), 1)
     climb.see(row(1, 2.5, 0.1))
     assert climb.heights == [2.5]
+
+
+def test_an_error_beside_a_loss_that_is_not_finite_is_not_reported(question: Question) -> None:
+    climb = Climb(Rungs(asking(question, "error"), unit=1.0), 1)
+    climb.see(row(1, 1.0, 0.8))
+    climb.see(row(2, math.nan, 0.1))
+    assert climb.heights == [0.8, 0.8]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import optuna
 import pytest
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import TrialState
 
 from pipeline.events import Evaluated, Event, Finished
@@ -337,3 +339,41 @@ def test_no_trial_starts_after_the_time_is_up(
     with pytest.raises(ValueError, match="give it more trials or time"):
         search(question, TPE, Limits(5, seconds=0.0), (storage, "t"), opened)
     assert not engine.trained
+
+
+class CutShortError(BaseException):
+    """A stop between Optuna's two writes of a setting, as a kill or Ctrl-C may come."""
+
+
+@pytest.mark.parametrize("tidied", [True, False])  # Ctrl-C, which settles at once; or a kill
+def test_a_stop_amid_a_proposal_leaves_a_study_that_goes_on(
+    tidied: bool,
+    question: Question,
+    storage: str,
+    open_session: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    valley = Method(startup=4)
+    with monkeypatch.context() as patch:
+        write, rates = _CachedStorage.set_trial_param, 0
+
+        def cut(self: _CachedStorage, trial_id: int, param_name: str, *rest: Any) -> None:
+            nonlocal rates
+            rates += param_name == "learning_rate"
+            if rates == 6:
+                raise CutShortError
+            write(self, trial_id, param_name, *rest)
+
+        patch.setattr(_CachedStorage, "set_trial_param", cut)
+        if not tidied:
+            patch.setattr("pipeline.tune.search.Search._settle", lambda _: None)
+        with pytest.raises(CutShortError):
+            run(open_session(), question, storage, 12, valley)
+    (half,) = [t for t in load(storage).trials if t.params.keys() == {"batch_size"}]
+    assert half.state is (TrialState.FAIL if tidied else TrialState.RUNNING)
+
+    assert run(open_session(), question, storage, 12, valley).trials == {"complete": 12}
+    trials = load(storage).trials
+    assert trials[half.number].state is TrialState.FAIL
+    assert not [t for t in trials if t.state in {TrialState.RUNNING, TrialState.WAITING}]
+    assert sum("fixed_params" in t.system_attrs for t in trials) <= 4 + 1  # half is not queued

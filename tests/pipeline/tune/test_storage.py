@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from pipeline.tune.database import answering
 from pipeline.tune.question import Question
 from pipeline.tune.storage import count, open_study
 
@@ -48,3 +49,36 @@ def test_counting_makes_no_file_and_no_study(
     assert count(storage, "t") == 0
     study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)  # an orphan, which does not count
     assert count(storage, "t") == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("postgresql+nodriver://me:secret@host/optuna", "nodriver"),
+        ("postgresql+psycopg2://me:secret@host/optuna", "psycopg2.*install the driver"),
+        ("postgresql://me:secret@host:port/optuna", "port"),
+        ("sqlite:////no/such/folder/o.db", "/no/such/folder is no folder; make it"),
+    ],
+)
+def test_a_storage_that_cannot_serve_is_named_with_a_remedy(
+    url: str, complaint: str, question: Question
+) -> None:
+    for use in (lambda: count(url, "t"), lambda: opened(url, question)):
+        with pytest.raises(ValueError, match=complaint) as refused:
+            use()
+        said = str(refused.value)
+        assert said.startswith("storage is ")
+        assert "--storage" in said
+        assert "secret" not in said
+        assert len(said.splitlines()) == 1
+
+
+def test_a_database_that_breaks_amid_a_search_is_named(storage: str, question: Question) -> None:
+    study = opened(storage, question)
+    with closing(sqlite3.connect(storage.removeprefix("sqlite:///"))) as connection:
+        connection.execute("drop table trials")
+        connection.commit()
+    with pytest.raises(ValueError, match=r"no such table.*--storage"), answering(storage):
+        study.ask()
+    with pytest.raises(RuntimeError, match="a bug"), answering(storage):
+        raise RuntimeError("a bug")

@@ -184,3 +184,16 @@ def test_a_study_begun_before_costs_were_steadied_goes_on_by_its_values(question
     assert plain is not None
     assert mixed is not None
     assert mixed.centre == pytest.approx(plain.centre + 1)  # steadied costs are 1 less here
+
+
+@pytest.mark.parametrize("state", [TrialState.RUNNING, TrialState.FAIL])
+def test_half_a_setting_left_by_a_stop_is_passed_over(
+    state: TrialState, question: Question
+) -> None:
+    study = searched(question, 0, trials=8)
+    half = study.ask({"batch_size": IntDistribution(1, 1347, log=True)})
+    half.set_user_attr("ended", "failed")
+    if state is TrialState.FAIL:
+        study.tell(half, state=state)
+    assert ask(study, question).params.keys() == {"batch_size", "learning_rate"}
+    assert surface(question, study.trials) is not None

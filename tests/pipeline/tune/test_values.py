@@ -112,3 +112,17 @@ def test_only_one_cost_is_steadied(question: Question) -> None:
     assert steadied(asking(question, "steps", "examples"), fine) is None
     broken = [result(Ended.FAILED)]
     assert steadied(question, broken) is None
+
+
+def test_an_evaluation_whose_loss_is_not_finite_says_nothing(question: Question) -> None:
+    """The class of the largest of NaN outputs is 0, and its error may lie under an easy goal."""
+    easy = replace(asking(question, "steps"), goal=0.6)
+    columns = {"validation_loss": np.array([2.0, 1.9, np.nan, np.nan]),
+               "validation_error": np.array([0.9, 0.8, 0.5, 0.5])}  # fmt: skip
+    diverged = [result(Ended.DIVERGED, **columns)]
+    assert values_of(easy, diverged) == (pytest.approx(math.log2(2 * RECIPE.max_steps)),)
+    assert not reached(easy, diverged)
+    spent = math.log2(2 * RECIPE.max_steps)
+    assert steadied(easy, diverged) == pytest.approx(spent)
+    best = values_of(asking(question, "error"), [result(Ended.OUTRACED, **columns)])
+    assert best == (pytest.approx(0.8),)

@@ -1,0 +1,145 @@
+"""What naming a study means: going on, extending, beginning anew, listing and deleting."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.commands.study.options import chosen
+from pipeline.settings_document import Override
+from pipeline.settings_file import load_settings, settings_yaml
+from pipeline.study import delete
+from pipeline.study.catalogue import Entry, entries, entry, known, new_entry, remember
+from tests.pipeline.conftest import ROOT
+
+CONV = (
+    Override(("models",), "[conv]", "--model"),
+    Override(("sweep", "batch_sizes"), "[8, 64]", "--batch-sizes"),
+)
+REPLICATES = Override(("sweep", "replicates"), "5", "--replicates")
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a params.yaml of many networks, and the study ``mine`` of one."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    remember(chosen("mine", None, list(CONV)))
+    return tmp_path
+
+
+def outdate(name: str) -> Path:
+    """Make a study one of a version whose settings had a key that there is no more."""
+    path = Path("results/studies") / name / "settings.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(settings_yaml(entry("mine").settings) + "bygone: 1\n")
+    return path
+
+
+def test_options_extend_what_a_known_name_was_last_run_with() -> None:
+    again = chosen("mine", None, [REPLICATES])
+    assert again.settings.sweep.replicates == 5
+    assert again.settings.models == ("conv",)
+    assert again.settings.sweep.batch_sizes == (8, 64)
+    remember(again)
+    assert chosen("mine", None, []) == again
+
+
+def test_a_file_given_with_a_known_name_begins_it_anew(project: Path) -> None:
+    file = project / "new.yaml"
+    file.write_text(settings_yaml(entry("mine").settings).replace("conv", "mlp"))
+    for changes in ([], [REPLICATES]):
+        settings = chosen("mine", file, changes).settings
+        assert settings == load_settings(file, changes)
+        assert settings.models == ("mlp",)
+    explicit = chosen("mine", Path("params.yaml"), []).settings
+    assert explicit == load_settings(Path("params.yaml"))
+
+
+def test_a_missing_file_given_with_a_known_name_is_an_error() -> None:
+    arguments = ["study", "run", "--name", "mine", "--params", "nowhere.yaml", "--dry-run"]
+    ended = CliRunner().invoke(app, arguments)
+    assert isinstance(ended.exception, ValueError)
+    assert "nowhere.yaml: there is no such file" in str(ended.exception)
+
+
+def test_a_wrong_option_for_a_known_name_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^--replicates: sweep\.replicates is none"):
+        chosen("mine", None, [Override(("sweep", "replicates"), "none", "--replicates")])
+
+
+def test_an_outdated_study_is_left_out_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    outdate("old")
+    assert [one.name for one in entries()] == ["dvc", "mine"]
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("warning: the study old is left out")
+    assert "batchscope study delete old" in said
+    assert "results/studies/old/settings.yaml:" in said
+    assert "bygone" in said
+    assert CliRunner().invoke(app, ["study", "list"]).exit_code == 0
+
+
+def test_an_outdated_params_file_is_an_error(project: Path) -> None:
+    with (project / "params.yaml").open("a") as file:
+        file.write("bygone: 1\n")
+    with pytest.raises(ValueError, match=r"^params\.yaml:\d+: bygone"):
+        entries()
+
+
+def test_an_outdated_study_can_be_deleted() -> None:
+    path = outdate("old")
+    ended = CliRunner().invoke(app, ["study", "delete", "old", "--yes"])
+    assert ended.exit_code == 0, ended.exception
+    assert ended.stdout == "deleted the study old (results/studies/old)\n"
+    assert not path.parent.exists()
+    assert known("mine")
+
+
+@pytest.mark.parametrize("name", ["old", "mine"])
+def test_no_trials_go_while_an_outdated_study_may_have_them(name: str) -> None:
+    path = outdate("old")
+    ended = CliRunner().invoke(app, ["study", "delete", name, "--trials", "--yes"])
+    assert isinstance(ended.exception, ValueError)
+    assert "delete old first, without --trials" in str(ended.exception)
+    assert path.exists()
+    assert known("mine")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("dvc", "DVC's"), ("nothing", "is no study")])
+def test_what_is_not_a_study_of_its_own_is_not_deleted(name: str, expected: str) -> None:
+    ended = CliRunner().invoke(app, ["study", "delete", name, "--yes"])
+    assert isinstance(ended.exception, ValueError)
+    assert expected in str(ended.exception)
+
+
+def test_races_that_another_study_plans_since_the_question_stay(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = {"dvc": "d", "mine": "abd", "newer": "bc"}
+
+    def survey(found: Entry, _: object) -> SimpleNamespace:
+        races = [SimpleNamespace(fingerprint=letter) for letter in plans[found.name]]
+        none = SimpleNamespace(races=[])
+        return SimpleNamespace(pilot=none, sweep=SimpleNamespace(races=races), confirm=none)
+
+    def confirm(question: str) -> bool:
+        assert "and 2 races" in question
+        remember(new_entry("newer", entry("mine").settings))
+        return True
+
+    monkeypatch.setattr(delete, "survey", survey)
+    monkeypatch.setattr(typer, "confirm", confirm)
+    (project / "ledger").mkdir()
+    for letter in "abcd":
+        (project / "ledger" / f"{letter}.parquet").touch()
+    ended = CliRunner().invoke(app, ["study", "delete", "mine", "--trials"])
+    assert ended.exit_code == 0, ended.exception
+    assert sorted(path.stem for path in (project / "ledger").glob("*.parquet")) == list("bcd")
+    assert "and 1 races of the ledger" in ended.stdout
+    assert not known("mine")
