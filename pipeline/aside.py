@@ -18,11 +18,15 @@ def write_aside(path: Path, content: bytes) -> None:
     """Write a file so that ``path`` never holds part of it; folders above are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:  # a full disk, say: half a file takes room and is of no use
+        partial.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
