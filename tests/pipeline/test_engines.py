@@ -265,11 +265,10 @@ def test_workers_die_with_their_driver(prepared_folder: Path, tmp_path: Path) ->
     script.write_text(
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from pipeline.engines.local import LocalEngine\n"
+        "from pipeline.engines.process import WorkerProcess\n"
         "if __name__ == '__main__':\n"
-        "    engine = LocalEngine(2, Path(sys.argv[1]))\n"
-        "    workers = [engine._idle_worker()]\n"
-        "    print(workers[0]._process.pid, flush=True)\n"
+        "    worker = WorkerProcess(Path(sys.argv[1]), 0.5)\n"
+        "    print(worker._process.pid, flush=True)\n"
         "    time.sleep(60)\n"
     )
     driver = subprocess.Popen(
