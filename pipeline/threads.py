@@ -1,14 +1,15 @@
-"""Torch on one thread."""
+"""Torch on one thread, and Optuna's sampler that needs it."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
-__all__ = ["one_thread"]
+__all__ = ["one_thread", "sampling"]
 
 
 @contextmanager
@@ -29,3 +30,8 @@ def one_thread() -> Generator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def sampling(sampler: str) -> AbstractContextManager[None]:
+    """What to ask an Optuna sampler in, by name: `one_thread` for the one that torch computes."""
+    return one_thread() if sampler == "gp" else nullcontext()

@@ -40,7 +40,6 @@ class LocalEngine:
         self._quiet_seconds = quiet_seconds
         self._workers: list[WorkerProcess] = []
         self._waiting: deque[CohortPlan] = deque()
-        self._begun: deque[CohortPlan] = deque()  # by a worker, not yet told
         self._stopped: deque[CohortPlan] = deque()  # while they waited, not yet told
         self._deaths: Counter[CohortPlan] = Counter()  # of workers, by what they trained
 
@@ -72,9 +71,7 @@ class LocalEngine:
             while self._stopped:
                 yield Stopped(self._stopped.popleft())
             self._hire()
-            self._hand_out()
-            while self._begun:
-                yield Started(self._begun.popleft())
+            yield from self._hand_out()
             if any(worker.plan for worker in self._workers):
                 yield from self._heard()
 
@@ -94,7 +91,6 @@ class LocalEngine:
             worker.kill()
         self._workers.clear()
         self._waiting.clear()
-        self._begun.clear()
 
     def _hire(self) -> None:
         """Start workers for what waits and no idle one can take."""
@@ -103,18 +99,20 @@ class LocalEngine:
         for _ in range(min(room, len(self._waiting) - idle)):
             self._workers.append(WorkerProcess(self._folder, self._quiet_seconds))
 
-    def _hand_out(self) -> None:
-        """Give what waits to workers that are idle."""
+    def _hand_out(self) -> list[Started]:
+        """Give what waits to workers that are idle; returns what is to be told of it."""
+        begun: list[Started] = []
         for worker in self._workers:
             if worker.plan is None and self._waiting:
                 worker.give(plan := self._waiting.popleft())
-                self._begun.append(plan)
+                begun.append(Started(plan))
+        return begun
 
     def _heard(self) -> Iterator[Event]:
         """Wait a while for workers to say something, or to die; remind of those that are silent.
 
         Yields:
-            At most one event of each worker.
+            At most one event of each worker, and what it began instead of what it ended.
         """
         lines = [worker.connection for worker in self._workers]
         ready = connection.wait(lines, timeout=REMINDER_SECONDS)
@@ -124,10 +122,12 @@ class LocalEngine:
             except (EOFError, OSError):  # OSError: it died while it was sending
                 yield from self._bury(worker)
             else:
+                begun: list[Started] = []
                 if isinstance(event, Finished | Stopped):
                     self._deaths.pop(event.plan, None)
-                    self._hand_out()  # before the driver files and shows what has ended
+                    begun = self._hand_out()  # before the driver files and shows what has ended
                 yield event
+                yield from begun
         for worker in self._workers:
             if reminder := worker.reminder():
                 yield reminder

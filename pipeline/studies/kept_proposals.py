@@ -1,10 +1,11 @@
-"""What samplers proposed, kept beside the ledger: a Gaussian process takes half a second to ask."""
+"""What samplers proposed, kept beside the ledger, for asking a Gaussian process takes its time."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,9 +84,15 @@ def _digest(asked: Question) -> str:
         **asdict(asked),
         "sweep": asked.sweep.model_dump(mode="json"),
         "code": source_digest(_MODULES),
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "libraries": _versions(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@cache
+def _versions() -> dict[str, str | None]:
+    """Of the libraries that sample; finding them takes longer than all else of a digest."""
+    return {name: _version(name) for name in _LIBRARIES}
 
 
 def _version(library: str) -> str | None:

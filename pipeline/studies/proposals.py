@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from pipeline.seeds import seed_of
 from pipeline.studies.samplers import sampler_of
 from pipeline.studies.space import contains, point, rounded, space_of, widened
 from pipeline.studies.values import value_of
-from pipeline.threads import one_thread
+from pipeline.threads import sampling
 from pipeline.trial import Hyperparameters
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def answer(asked: Question) -> tuple[Hyperparameters, ...]:
     sampler = sampler_of(sweep.search.sampler, asked.seed, finished)
     study = optuna.create_study(sampler=sampler, direction="minimize")
     study.add_trials(finished)
-    with one_thread() if sweep.search.sampler == "gp" else nullcontext():
+    with sampling(sweep.search.sampler):
         points = [study.ask(space).params for _ in range(asked.count)]
     return tuple(sorted({asked.fixed._replace(**rounded(sweep, params)) for params in points}))
 

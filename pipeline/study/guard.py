@@ -41,8 +41,8 @@ def stage(main: Callable[[], None]) -> Callable[[], None]:
 
     Bad input, which our code raises as ValueError, and files that can't be read or written become
     a message on stderr and exit status 2 without a traceback; anything else is a bug and keeps its
-    traceback. It ends `orderly`, so that
-    DVC commits nothing, and dies when the command that started it does.
+    traceback. It ends `orderly`, so that DVC commits nothing, and dies when the command that
+    started it does.
 
     Args:
         main: Does the stage's work.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pipeline.engines.worker import QUIET_SECONDS
 from pipeline.manifest import read_manifest
 from pipeline.study.session import Session, design_of, session
-from pipeline.threads import one_thread
+from pipeline.threads import sampling
 from pipeline.tune.answer import Answer, answer, best_so_far
 from pipeline.tune.database import answering
 from pipeline.tune.method import Method, study_of
@@ -136,7 +135,7 @@ def _searched(
     progress = Progress(question, limits.trials, done, best_so_far(found, question), say)
     rungs = None if method.pruner == "none" else Rungs(question, _unit(races))
     search = Search(found, races, rungs, opened.runner, progress)
-    with one_thread() if method.sampler == "gp" else nullcontext():
+    with sampling(method.sampler):
         search.run(limits)
     return answer(found, question)
 

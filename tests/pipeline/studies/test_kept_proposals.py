@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ def asked(settings: Settings) -> Settings:
 def results_of(settings: Settings) -> list[RaceResult]:
     design = Design(settings, "digest", 1347, (8, 64), "cpu", lambda *_: "")
     return [result_of(race) for race in design.grid() if race.cell == CELL]
+
+
+@pytest.fixture(autouse=True)
+def fresh_versions() -> Iterator[None]:
+    yield
+    kept_proposals._versions.cache_clear()
 
 
 @pytest.fixture
@@ -86,6 +93,7 @@ def test_whatever_proposals_depend_on_asks_anew(
             levels = sweep.goals.model_copy(update={"levels": (0.2,)})
             asked = asked.model_copy(update={"sweep": sweep.model_copy(update={"goals": levels})})
         case _:
+            kept_proposals._versions.cache_clear()  # as in another process
             monkeypatch.setattr(kept_proposals.metadata, "version", lambda _: "0")
     kept.propose(CELL, results, asked, number)
     assert len(answers) == 2
