@@ -5,6 +5,7 @@ batch sizes 8 to 128) it trains, with the replicates of params.yaml, a grid of 1
 8 that the search proposes, and a grid of 20; both are 20 trials per cell and replicate. It prints
 the table of docs/search.md and writes benchmarks/search_against_grid.json with its conditions. What
 is compared is log(high / low) of the interval of the tuned learning rate that the study reports.
+--box LOW HIGH asks it of another box of learning rates than params.yaml's.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from pipeline.tables import curves_table, trials_table
 from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from pipeline.manifest import Manifest
@@ -63,17 +66,25 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--sampler", default="gp")
     parser.add_argument("--proposals", type=int, default=4, help="of a round")
+    box = load_settings(Path("params.yaml")).sweep.learning_rates
+    parser.add_argument("--box", type=float, nargs=2, default=(box.low, box.high))
     asked = parser.parse_args()
     prepared = prepared_in(asked.folder, load_settings(Path("params.yaml")).data)
     engine = LocalEngine(2, prepared)
     runner = Runner("search", Ledger(asked.folder / "ledger", print), engine, (), 36, print)
     widths: list[Width] = []
     for seed in asked.seeds:
-        widths += _compare(seed, asked.sampler, asked.proposals, runner, read_manifest(prepared))
+        asks = [
+            _settings(seed, points, sampler, asked.proposals, asked.box)
+            for points, sampler in (
+                (GRID, "none"), (GRID, asked.sampler), (GRID + PROPOSED, "none"),
+            )
+        ]  # fmt: skip
+        widths += _compare(seed, asks, runner, read_manifest(prepared))
         _tell([width for width in widths if width.seed == seed])
     engine.close()
     content = {
-        "conditions": _conditions(asked.sampler, asked.proposals),
+        "conditions": _conditions(asked.sampler, asked.proposals) | {"box": list(asked.box)},
         "widths": [asdict(width) for width in widths],
     }
     path = Path(__file__).with_suffix(".json")
@@ -81,14 +92,10 @@ def main() -> None:
 
 
 def _compare(
-    seed: int, sampler: str, proposals: int, runner: Runner, manifest: Manifest
+    seed: int, asks: Sequence[Settings], runner: Runner, manifest: Manifest
 ) -> list[Width]:
-    coarse = _settings(seed, GRID, "none", proposals)
-    search = _settings(seed, GRID, sampler, proposals)
-    fine = _settings(seed, GRID + PROPOSED, "none", proposals)
     tables = [
-        _tuned(searched(_design(settings, manifest), runner.run), settings)
-        for settings in (coarse, search, fine)
+        _tuned(searched(_design(settings, manifest), runner.run), settings) for settings in asks
     ]
     widths = [np.log(table["high"] / table["low"]) for table in tables]
     return [
@@ -104,11 +111,14 @@ def _compare(
     ]
 
 
-def _settings(seed: int, points: int, sampler: str, proposals: int) -> Settings:
+def _settings(
+    seed: int, points: int, sampler: str, proposals: int, box: Sequence[float]
+) -> Settings:
     tree: dict[str, Any] = load_settings(Path("params.yaml")).model_dump(mode="json")
     tree["models"] = MODELS
     tree["sweep"]["batch_sizes"] = BATCH_SIZES
-    tree["sweep"]["learning_rates"]["points"] = points
+    low, high = box
+    tree["sweep"]["learning_rates"] |= {"low": low, "high": high, "points": points}
     tree["sweep"]["search"] = {
         "sampler": sampler,
         "proposals": proposals,

@@ -26,7 +26,7 @@ class Runner:
         stage: Shown in progress and messages.
         ledger: Where results are kept; the truth.
         engine: Where cohorts run. Asked only when there is something to train.
-        mirrors: Copies of the ledger, which grow with it.
+        mirrors: Copies of the ledger, which grow with it; opened where there is something to show.
         width: Most members of a stacked cohort.
         say: Told what a person should know.
     """
@@ -62,11 +62,8 @@ class Runner:
             if not _final(known[race.fingerprint])
             or not self.ledger.has_all(race.fingerprint, keep, probed)
         ]
-        mirrors = [Guarded(mirror, self.say) for mirror in self.mirrors]
         self._announce(plan, missing)
-        self._train(
-            plan, [_watched(c, keep, probed) for c in cohorts(missing, self.width)], mirrors
-        )
+        self._train(plan, [_watched(c, keep, probed) for c in cohorts(missing, self.width)])
         known |= {race.fingerprint: self._read(race) for race in missing}
         results = [self._probed(r, probed) for r in known.values() if r is not None]
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
@@ -75,8 +72,13 @@ class Runner:
         self._warn_of_missing_probes(results, probed)
         return results
 
+    def open(self) -> None:
+        """Open the mirrors, before anything is trained: a `TrackingError` is better told now."""
+        for mirror in self.mirrors:
+            mirror.open()
+
     def record(self, results: Sequence[RaceResult]) -> None:
-        """File what was just trained, in the ledger first, and show it."""
+        """File what was just trained, in the ledger first, and show it in mirrors that are open."""
         for result in results:
             self.ledger.write(result)
         for mirror in self.mirrors:
@@ -94,14 +96,11 @@ class Runner:
             f"{new:,} to train"
         )
 
-    def _train(
-        self,
-        plan: Sequence[Race],
-        groups: Sequence[CohortPlan],
-        mirrors: Sequence[Guarded],
-    ) -> None:
+    def _train(self, plan: Sequence[Race], groups: Sequence[CohortPlan]) -> None:
         if not groups:
             return
+        self.open()
+        mirrors = [Guarded(mirror, self.say) for mirror in self.mirrors]
         with Progress(self.stage, _trials(plan), groups) as progress:
             for event in self.engine.run(groups):
                 if isinstance(event, Finished):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.aside import write_aside
 from pipeline.source import source_digest
-from pipeline.studies.proposals import Question, answer, question
+from pipeline.studies.proposals import Request, answer, request
 from pipeline.trial import Hyperparameters
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class KeptProposals:
         Returns:
             As `pipeline.studies.proposals.propose`.
         """
-        asked = question(cell, results, settings, round_number)
+        asked = request(cell, results, settings, round_number)
         file = self._folder / f"proposals-{_digest(asked)}.json"
         known = _read(file)
         if known is None:
@@ -79,7 +79,7 @@ def _read(file: Path) -> tuple[Hyperparameters, ...] | None:
         return None
 
 
-def _digest(asked: Question) -> str:
+def _digest(asked: Request) -> str:
     content = {
         **asdict(asked),
         "sweep": asked.sweep.model_dump(mode="json"),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.studies.address import StorageError
+from pipeline.studies.glance import glanced_races
 from pipeline.studies.projection import (
     Phase,
     Subject,
@@ -71,11 +72,20 @@ class StudyMirror:
         self._studies: dict[str, Study] = {}
         self._known: dict[Key, FrozenTrial] = {}
 
+    def settled(self, fingerprints: Iterable[str]) -> bool:
+        """Whether the studies are there, with all trials of these races."""
+        if self._studies:
+            return False
+        races = glanced_races(self._url, self._subjects.values())
+        return races is not None and set(fingerprints) <= races
+
     def open(self) -> None:
         """Connect, make the studies that are missing, and index their trials.
 
         A `StorageError` says that nothing answers at the storage's URL, or that it is MLflow's.
         """
+        if self._studies:
+            return
         from pipeline.studies.storage import connected, study_of
 
         with self._reported():

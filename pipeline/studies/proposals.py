@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings, SweepSettings
     from pipeline.trial import Cell
 
-__all__ = ["Question", "answer", "propose", "question"]
+__all__ = ["Request", "answer", "propose", "request"]
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """All that proposals depend on, besides the code and libraries that make them.
 
     Attributes:
@@ -45,13 +45,13 @@ class Question:
 def propose(
     cell: Cell, results: Sequence[RaceResult], settings: Settings, round_number: int
 ) -> tuple[Hyperparameters, ...]:
-    """What the settings' sampler would try next in a cell: `answer` to `question`."""
-    return answer(question(cell, results, settings, round_number))
+    """What the settings' sampler would try next in a cell: `answer` to `request`."""
+    return answer(request(cell, results, settings, round_number))
 
 
-def question(
+def request(
     cell: Cell, results: Sequence[RaceResult], settings: Settings, round_number: int
-) -> Question:
+) -> Request:
     """What to ask the settings' sampler for a cell.
 
     The sampler is seeded by study, cell and round, so that a resumed search proposes the same. It
@@ -66,7 +66,7 @@ def question(
     """
     training, tried = settings.training, [t for result in results for t in result.race.trials]
     sweep = widened(settings.sweep, [trial.learning_rate for trial in tried])
-    return Question(
+    return Request(
         sweep=sweep,
         seed=seed_of(training.seed, "search", cell.model, cell.batch_size, round_number),
         count=sweep.search.proposals_of(round_number),
@@ -75,7 +75,7 @@ def question(
     )
 
 
-def answer(asked: Question) -> tuple[Hyperparameters, ...]:
+def answer(asked: Request) -> tuple[Hyperparameters, ...]:
     """What a sampler, made anew, proposes.
 
     Args:

@@ -29,6 +29,7 @@ FAILURES: Final[tuple[type[Exception], ...]] = (
     OptunaError,
     ImportError,  # of a driver that is not installed
     OSError,
+    RuntimeError,  # of tables that another version of Optuna made
 )
 
 

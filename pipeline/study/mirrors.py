@@ -26,7 +26,7 @@ __all__ = ["mirrored"]
 def mirrored(
     settings: Settings, places: Places, manifest: Manifest, phase: Phase
 ) -> Generator[tuple[Mirror, ...]]:
-    """Open mirrors that are closed with what became of the session.
+    """Mirrors that are closed with what became of the session.
 
     Args:
         settings: Say which there are.
@@ -35,7 +35,7 @@ def mirrored(
         phase: The stage that trains, or trained.
 
     Yields:
-        The mirrors.
+        The mirrors, to be opened by whoever has something to show: opening takes seconds.
 
     Raises:
         KeyboardInterrupt: When the user stops the session.
@@ -43,8 +43,6 @@ def mirrored(
     mirrors = _mirrors(settings, places, manifest, phase)
     status: SessionStatus = "FAILED"
     try:
-        for mirror in mirrors:
-            mirror.open()
         yield mirrors
         status = "FINISHED"
     except KeyboardInterrupt:

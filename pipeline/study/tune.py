@@ -121,6 +121,7 @@ def search(
         What the study found so far.
     """
     check(question, opened.design)
+    opened.runner.open()
     with answering(study[0]):
         return _searched(question, method, limits, study, opened)
 

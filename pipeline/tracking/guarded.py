@@ -21,7 +21,7 @@ class Guarded:
     """Neither training nor another mirror suffers from a mirror that is lost.
 
     Args:
-        mirror: An open one.
+        mirror: Open, unless it is only to be refilled.
         say: Told once when running cohorts can't be shown, and whenever a result can't.
     """
 
@@ -55,8 +55,15 @@ class Guarded:
             self._say(f"warning: {problem}. The ledger has the results; a later run mirrors them.")
 
     def refill(self, results: Sequence[RaceResult]) -> None:
-        """Write what the ledger had all along and the mirror lacks: a deleted database, say."""
-        lacking = self._mirror.missing([result.race.fingerprint for result in results])
+        """Write what the ledger had all along and the mirror lacks: a deleted database, say.
+
+        It is opened only where a glance does not tell that it has all.
+        """
+        names = [result.race.fingerprint for result in results]
+        if self._mirror.settled(names):
+            return
+        self._mirror.open()
+        lacking = self._mirror.missing(names)
         self.write([result for result in results if result.race.fingerprint in lacking])
 
     def _give_up(self, problem: TrackingError) -> None:

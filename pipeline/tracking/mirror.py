@@ -19,8 +19,15 @@ SessionStatus = Literal["FINISHED", "FAILED", "KILLED"]
 class Mirror(Protocol):
     """A copy of the ledger for people to browse. Nothing is ever read back from it."""
 
+    def settled(self, fingerprints: Iterable[str]) -> bool:
+        """Whether a glance, without opening, shows that nothing is to be written or cleared away.
+
+        False wherever a glance does not tell, and once it is open.
+        """
+        ...
+
     def open(self) -> None:
-        """Start a session, and clear away what a killed one left half-written."""
+        """Start a session, and clear away what a killed one left half-written; once."""
         ...
 
     def begin(self, plan: CohortPlan) -> None:
@@ -36,16 +43,20 @@ class Mirror(Protocol):
         ...
 
     def missing(self, fingerprints: Iterable[str]) -> set[str]:
-        """The races to be written from the ledger, for the mirror has not all of their trials."""
+        """The races to be written from the ledger, for the open mirror lacks trials of them."""
         ...
 
     def close(self, status: SessionStatus) -> None:
-        """End the session."""
+        """End the session, if it was opened."""
         ...
 
 
 class NullMirror:
     """Shows nothing."""
+
+    def settled(self, fingerprints: Iterable[str]) -> bool:
+        """True: there is nothing to be filled."""
+        return True
 
     def open(self) -> None:
         """Do nothing."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from pipeline.outcome import Ended
 from pipeline.tracking import environment
+from pipeline.tracking.glance import glanced_runs
 from pipeline.tracking.projection import begun, parent_tags, points, project
 from pipeline.tracking.running import Running
 from pipeline.tracking.runs import NAMESPACE, Change, Lacking, Study
+from pipeline.tracking.settled import at_rest, of_role, whole_races
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -66,11 +66,24 @@ class MlflowMirror:
         self._shown: dict[Key, int] = {}  # last step that a child shows whose trial still trains
         self._machine: Machine | None = None
 
+    def settled(self, fingerprints: Iterable[str]) -> bool:
+        """Whether opening would change no run, and all trials of these races are there."""
+        if self._opened:
+            return False
+        digest = NAMESPACE + "data_digest"
+        runs = glanced_runs(self._uri, self._experiment, digest, self._study.data.digest)
+        runs = self._of_this_data(runs)
+        return at_rest(runs, self._models) and set(fingerprints) <= whole_races(
+            of_role("trial", runs)
+        )
+
     def open(self) -> None:
         """Connect, set the parents RUNNING, index the children and reconcile them.
 
         A `TrackingError` says that nothing answers at the tracking URI, or not MLflow.
         """
+        if self._opened:
+            return
         environment.apply(environment.QUIET)
         # Here, for mlflow takes more than a second to import.
         from pipeline.tracking.connection import Connection
@@ -78,13 +91,11 @@ class MlflowMirror:
         from pipeline.tracking.store import RunStore
 
         self._opened = RunStore(Connection(self._uri, self._experiment))
-        runs = [
-            run
-            for run in self._opened.find(NAMESPACE + "data_digest", self._study.data.digest)
-            if run.tags.get(NAMESPACE + "dataset") == self._study.data.name
-        ]
-        self._open_parents([run for run in runs if run.tags.get(NAMESPACE + "role") == "parent"])
-        self._index([run for run in runs if run.tags.get(NAMESPACE + "role") == "trial"])
+        runs = self._of_this_data(
+            self._opened.find(NAMESPACE + "data_digest", self._study.data.digest)
+        )
+        self._open_parents(of_role("parent", runs))
+        self._index(of_role("trial", runs))
         self._machine = Machine(self._opened, self._parents.values())
 
     def begin(self, plan: CohortPlan) -> None:
@@ -125,16 +136,7 @@ class MlflowMirror:
 
     def missing(self, fingerprints: Iterable[str]) -> set[str]:
         """The races that lack a trial here; those with a broken one count, for they run again."""
-        present: dict[str, list[FoundRun]] = defaultdict(list)
-        for (fingerprint, _), run in self._children.items():
-            if run.complete and Ended(run.tags[NAMESPACE + "ended"]).measured:
-                present[fingerprint].append(run)
-        complete = {
-            fingerprint
-            for fingerprint, runs in present.items()
-            if len(runs) == int(runs[0].tags[NAMESPACE + "members"])
-        }
-        return set(fingerprints) - complete
+        return set(fingerprints) - whole_races(self._children.values())
 
     def close(self, status: SessionStatus) -> None:
         """Give the parents their last status, and delete children that an interrupt cut short."""
@@ -147,6 +149,10 @@ class MlflowMirror:
     def _store(self) -> RunStore:
         assert self._opened, "open the mirror first"
         return self._opened
+
+    def _of_this_data(self, runs: list[FoundRun]) -> list[FoundRun]:
+        dataset = self._study.data.name
+        return [run for run in runs if run.tags.get(NAMESPACE + "dataset") == dataset]
 
     def _open_parents(self, found: list[FoundRun]) -> None:
         for run in found:

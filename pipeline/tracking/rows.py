@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, column, event, select, table, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from pipeline.tracking.address import sqlite_file
-from pipeline.tracking.runs import FoundRun
+from pipeline.tracking.runs import found_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, TableClause
     from sqlalchemy.sql.dml import Insert
 
-    from pipeline.tracking.runs import Change, New
+    from pipeline.tracking.runs import Change, FoundRun, New
 
 __all__ = ["RowRuns"]
 
@@ -136,12 +136,8 @@ class RowRuns:
             .where(run.experiment_id == int(self._experiment))
             .order_by(run.start_time, run.run_uuid)
         )
-        found: dict[str, FoundRun] = {}
         with self._engine.connect() as connection:
-            for identifier, status, started, key, text in connection.execute(tagged):
-                known = found.setdefault(identifier, FoundRun(identifier, status, started, {}))
-                known.tags[key] = text
-        yield from found.values()
+            yield from found_runs(tuple(row) for row in connection.execute(tagged))
 
     def create(self, news: Sequence[New]) -> Iterator[str]:
         """Create runs, RUNNING, all or none.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "NAMESPACE",
@@ -24,6 +24,7 @@ __all__ = [
     "Status",
     "Study",
     "TrainedModel",
+    "found_runs",
 ]
 
 Phase = Literal["sweep", "confirm", "tune"]
@@ -128,6 +129,22 @@ class FoundRun:
     def parent(self) -> str | None:
         """Identifier of the parent run."""
         return self.tags.get(PARENT)
+
+
+def found_runs(rows: Iterable[tuple[str, str, int, str, str]]) -> list[FoundRun]:
+    """Runs as rows tell them, one a tag.
+
+    Args:
+        rows: Identifier, status, start in milliseconds since the epoch, name and value of a tag.
+
+    Returns:
+        In the order in which they first stand there.
+    """
+    found: dict[str, FoundRun] = {}
+    for identifier, status, started, key, value in rows:
+        run = found.setdefault(identifier, FoundRun(identifier, status, started, {}))
+        run.tags[key] = value
+    return list(found.values())
 
 
 class Lacking(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -46,6 +47,29 @@ def test_show_counts_weights_that_confirm_still_wants(uninterrupted: Clone, tmp_
     assert shown() == ("finished", 0)
     next((copy.folder / "ledger").glob("*.npz")).unlink()
     assert shown() == ("interrupted", 1)
+
+
+@pytest.mark.parametrize("stage", ["sweep", "confirm"])
+def test_a_stage_with_nothing_to_train_opens_no_database(
+    stage: str, uninterrupted: Clone, tmp_path: Path
+) -> None:
+    copy = Clone.at(tmp_path / "copy")
+    shutil.copytree(uninterrupted.folder, copy.folder, ignore=shutil.ignore_patterns(".dvc"))
+    code = f"""
+import sys
+from pipeline.stages.{stage} import main
+main()
+assert not {{"mlflow", "optuna", "sqlalchemy"}} & set(sys.modules)
+"""
+    databases = {name: (copy.folder / name).read_bytes() for name in ("mlflow.db", "optuna.db")}
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=copy.folder, env=copy.environment, text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    assert f"{stage}: {len(copy.trials(stage))} trials planned" in said.stderr
+    assert copy.table(f"{stage}/trials") == uninterrupted.table(f"{stage}/trials")
+    assert {name: (copy.folder / name).read_bytes() for name in databases} == databases
 
 
 def edit(path: Path, old: str, new: str) -> None:

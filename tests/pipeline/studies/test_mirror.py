@@ -33,13 +33,17 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/optuna.db"
 
 
-def mirror(
+def unopened(
     url: str, settings: Settings, data: str = "d" * 64, phase: Literal["sweep", "confirm"] = "sweep"
 ) -> StudyMirror:
-    made = StudyMirror(
+    return StudyMirror(
         url=url, settings=settings, dataset="digits", data_digest=data, train_examples=1347,
         phase=phase,
     )  # fmt: skip
+
+
+def mirror(url: str, settings: Settings, **changes: Any) -> StudyMirror:
+    made = unopened(url, settings, **changes)
     made.open()
     return made
 
@@ -65,6 +69,31 @@ def test_each_trial_stands_there_once_whatever_is_written_again(asked: Settings,
     second.write(found[0])
     assert optuna.get_all_study_names(url) == ["digits.mlp", "digits.conv"]
     assert len(trials(url)) == len(trials(url, "digits.conv")) == 2 * 2 * 5
+
+
+def test_a_glance_tells_what_opening_would(asked: Settings, url: str) -> None:
+    found = results(asked)
+    names = [result.race.fingerprint for result in found]
+    assert not unopened(url, asked).settled([])
+    assert not Path(url.removeprefix("sqlite:///")).exists()
+    session = mirror(url, asked)
+    for result in found[1:]:
+        session.write(result)
+    assert not session.settled([])  # it is open
+    session.close("FINISHED")
+    assert unopened(url, asked).settled(names[1:])
+    assert not unopened(url, asked).settled(names)
+    worse = replace(found[0], results=(*found[0].results[1:], broken()), started_at=1.5e9)
+    for result in (worse, found[0]):
+        session = mirror(url, asked)
+        session.write(result)
+        assert (session.missing(names) == set()) == (result is found[0])
+        session.close("FINISHED")
+        assert unopened(url, asked).settled(names) == (result is found[0])
+    harder = searching(asked, replicates=2)
+    goals = harder.sweep.goals.model_copy(update={"levels": (0.1,)})
+    harder = harder.model_copy(update={"sweep": harder.sweep.model_copy(update={"goals": goals})})
+    assert not unopened(url, harder).settled(names)
 
 
 def test_a_trial_says_what_it_was_and_how_it_went(asked: Settings, url: str) -> None:

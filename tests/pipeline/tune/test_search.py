@@ -168,6 +168,9 @@ class Mirror(NullMirror):
             raise TrackingError("http://mlflow", "gone")
         self.shown.append(result.race.fingerprint)
 
+    def settled(self, fingerprints: Iterable[str]) -> bool:
+        return False
+
     def missing(self, fingerprints: Iterable[str]) -> set[str]:
         return set(fingerprints) - set(self.shown)
 

@@ -73,6 +73,18 @@ def test_a_storage_that_cannot_serve_is_named_with_a_remedy(
         assert len(said.splitlines()) == 1
 
 
+def test_tables_of_another_optuna_are_named_with_its_remedy(
+    storage: str, question: Question
+) -> None:
+    opened(storage, question)
+    with closing(sqlite3.connect(storage.removeprefix("sqlite:///"))) as connection:
+        connection.execute("update alembic_version set version_num = 'v3.0.0.d'")
+        connection.commit()
+    for use in (lambda: count(storage, "t"), lambda: opened(storage, question)):
+        with pytest.raises(ValueError, match=r"storage is .*optuna storage upgrade.*--storage"):
+            use()
+
+
 def test_a_database_that_breaks_amid_a_search_is_named(storage: str, question: Question) -> None:
     study = opened(storage, question)
     with closing(sqlite3.connect(storage.removeprefix("sqlite:///"))) as connection:
