@@ -1,14 +1,14 @@
 """How many trials an hour: batchscope beside what libraries teach and what one writes by hand.
 
-Run it with python -m benchmarks.side_by_side on an idle machine; it takes half an hour. In every
-round each contestant trains every cell of the default study in a process of its own, in turn:
+Run it with python -m benchmarks.side_by_side on an idle machine; a round takes a quarter of an
+hour, half of that without two idiomatic processes (--contestants leaves some out). In every round
+each contestant trains every cell of the default study in a process of its own, in turn:
 idiomatic (one process, and two at once), plain (two at once) and batchscope (two workers, with
 ledger, MLflow and Optuna, racing off). Trials are shortened to the steps of `STEPS`, with their
 share of a whole trial's evaluations; a whole trial costs its fixed part, measured on one step and
 one evaluation, and the rest in proportion to its steps. Rivals evaluate twelve times a trial, once
-an epoch where batches are small; batchscope as often as it does in a study, 54 to 93 times. Two
-idiomatic processes take half of the time: --contestants leaves some out. Prints tables, and writes
-benchmarks/side_by_side.json with its conditions.
+an epoch where batches are small; batchscope as often as it does in a study, 54 to 93 times. Prints
+tables, and writes benchmarks/side_by_side.json with its conditions.
 """
 
 from __future__ import annotations
