@@ -21,8 +21,7 @@ import torch
 from benchmarks.preparation import prepared_in
 from models.anatomy import anatomy
 from models.registry import network
-from pipeline.allocator import keep_freed_memory
-from pipeline.calibration import Conditions, Rig
+from pipeline.calibration import Conditions, Rig, apart
 from pipeline.images import load_prepared
 from pipeline.settings_file import load_settings
 from pipeline.study.places import PARAMS
@@ -33,10 +32,9 @@ _SIDE: Final = 1024
 _SECONDS: Final = 0.3  # of measuring a step
 
 
+@apart()
 def main() -> None:
     """Measure and print."""
-    torch.set_num_threads(1)
-    keep_freed_memory()  # as workers do
     settings = load_settings(PARAMS)
     with tempfile.TemporaryDirectory(prefix="floor-") as name:
         prepared = load_prepared(prepared_in(Path(name), settings.data))
