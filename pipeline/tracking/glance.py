@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
     from pipeline.tracking.runs import FoundRun
 
-__all__ = ["glance", "glanced_runs"]
+__all__ = ["TAGGED", "glance", "glanced_runs"]
 
 _PATIENCE: Final = 1.0  # seconds to wait for a writer's lock: whoever opens the database waits too
-_TAGGED: Final = """
+_EXPERIMENT: Final = """
+SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'
+"""
+TAGGED: Final = """
 SELECT run.run_uuid, run.status, run.start_time, tags.key, tags.value
-FROM experiments AS experiment
-JOIN runs AS run ON run.experiment_id = experiment.experiment_id
-JOIN tags ON tags.run_uuid = run.run_uuid
-WHERE experiment.name = ? AND experiment.lifecycle_stage = 'active'
-AND run.lifecycle_stage = 'active'
+FROM runs AS run JOIN tags ON tags.run_uuid = run.run_uuid
+WHERE run.experiment_id = ? AND run.lifecycle_stage = 'active'
 AND run.run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)
 ORDER BY run.start_time, run.run_uuid
 """
+"""Rows for `found_runs`: of an experiment's identifier, the name and the value of a tag."""
 
 
 def glance(uri: str, query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
@@ -63,4 +64,8 @@ def glanced_runs(uri: str, experiment: str, tag: str, value: str) -> list[FoundR
     Returns:
         The oldest first; none where a glance does not tell.
     """
-    return found_runs(glance(uri, _TAGGED, (experiment, tag, value)))
+    return [
+        run
+        for (identifier,) in glance(uri, _EXPERIMENT, [experiment])
+        for run in found_runs(glance(uri, TAGGED, [identifier, tag, value]))
+    ]

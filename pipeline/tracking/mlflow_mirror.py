@@ -156,7 +156,7 @@ class MlflowMirror:
 
     def _open_parents(self, found: list[FoundRun]) -> None:
         for run in found:
-            model = run.tags[NAMESPACE + "model"]
+            model = run.model
             if model not in self._models:
                 if run.status == "RUNNING":  # left so by a killed session that still had the model
                     self._store.end(run.identifier, "KILLED")
@@ -215,11 +215,11 @@ class MlflowMirror:
     def _index(self, found: list[FoundRun]) -> None:
         """Index the children, the newest of each key; the others and the half-written go."""
         for run in found:
-            key = (run.tags[NAMESPACE + "fingerprint"], int(run.tags[NAMESPACE + "member"]))
+            key = run.key
             if key in self._children:
                 self._delete(key)
             self._children[key] = run
-            parent = self._parents.get(run.tags[NAMESPACE + "model"])
+            parent = self._parents.get(run.model)
             if not run.complete:
                 self._delete(key)
             elif parent and run.parent != parent:  # whose parent somebody deleted

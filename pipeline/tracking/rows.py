@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, column, event, select, table, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from pipeline.tracking.address import sqlite_file
+from pipeline.tracking.glance import TAGGED
 from pipeline.tracking.runs import found_runs
 
 if TYPE_CHECKING:
@@ -127,17 +128,9 @@ class RowRuns:
         Yields:
             Each as it is.
         """
-        carry = select(_TAGS.c.run_uuid).where(_TAGS.c.key == tag, _TAGS.c.value == value)
-        run = _RUNS.c
-        tagged = (
-            select(run.run_uuid, run.status, run.start_time, _TAGS.c.key, _TAGS.c.value)
-            .join_from(_RUNS, _TAGS, run.run_uuid == _TAGS.c.run_uuid)
-            .where(run.run_uuid.in_(carry), run.lifecycle_stage == "active")
-            .where(run.experiment_id == int(self._experiment))
-            .order_by(run.start_time, run.run_uuid)
-        )
+        asked = (int(self._experiment), tag, value)
         with self._engine.connect() as connection:
-            yield from found_runs(tuple(row) for row in connection.execute(tagged))
+            yield from found_runs(tuple(row) for row in connection.exec_driver_sql(TAGGED, asked))
 
     def create(self, news: Sequence[New]) -> Iterator[str]:
         """Create runs, RUNNING, all or none.

@@ -126,6 +126,16 @@ class FoundRun:
         return self.status in {"FINISHED", "FAILED"}
 
     @property
+    def key(self) -> tuple[str, int]:
+        """Of a child, what finds its trial in the ledger: as `Run.key`."""
+        return self.tags[NAMESPACE + "fingerprint"], int(self.tags[NAMESPACE + "member"])
+
+    @property
+    def model(self) -> str:
+        """Name of the model whose run it is, a parent or a child."""
+        return self.tags[NAMESPACE + "model"]
+
+    @property
     def parent(self) -> str | None:
         """Identifier of the parent run."""
         return self.tags.get(PARENT)

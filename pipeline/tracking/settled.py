@@ -53,24 +53,16 @@ def at_rest(runs: Sequence[FoundRun], models: Iterable[str]) -> bool:
         and every child is whole, there once, and its parent's.
     """
     found, children = of_role("parent", runs), of_role("trial", runs)
-    parents = {_model(run): run for run in found}
-    many = Counter(map(_model, found))
+    parents = {run.model: run for run in found}
+    many = Counter(run.model for run in found)
     return (
         all(many[model] == 1 and parents[model].status == "FINISHED" for model in models)
         and all(parent.status != "RUNNING" for parent in found)
-        and len(set(map(_key, children))) == len(children)
+        and len({run.key for run in children}) == len(children)
         and all(run.complete and _has_its_parent(run, parents) for run in children)
     )
 
 
-def _model(run: FoundRun) -> str:
-    return run.tags[NAMESPACE + "model"]
-
-
-def _key(run: FoundRun) -> tuple[str, str]:
-    return run.tags[NAMESPACE + "fingerprint"], run.tags[NAMESPACE + "member"]
-
-
 def _has_its_parent(run: FoundRun, parents: dict[str, FoundRun]) -> bool:
-    parent = parents.get(_model(run))
+    parent = parents.get(run.model)
     return parent is None or run.parent == parent.identifier
