@@ -17,8 +17,8 @@ INFRASTRUCTURE = {
     "aside", "blame", "conflicts", "dataset_specification", "events", "exit_status",
     "expectations", "home", "lifeline", "progress", "settings_document", "settings_file",
     "settings_misfits", "settings_problems", "source", "studies.address", "studies.mirror",
-    "studies.glance", "studies.projection", "studies.storage", "study.confirmed", "study.guard",
-    "study.mirrors", "study.places", "study.publish",
+    "studies.glance", "studies.projection", "studies.rows", "studies.storage", "study.confirmed",
+    "study.guard", "study.mirrors", "study.places", "study.publish",
 }  # fmt: skip
 FOLDERS = ("engines", "tracking")  # likewise, whole packages
 # Reached only through the check of params.yaml, which ends a stage or changes nothing.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.events import Evaluated
     from pipeline.outcome import RaceResult
     from pipeline.settings import Settings
+    from pipeline.studies.rows import TrialRows
     from pipeline.trial import CohortPlan
 
 __all__ = ["StudyMirror"]
@@ -70,6 +71,7 @@ class StudyMirror:
             for model in settings.models
         }
         self._studies: dict[str, Study] = {}
+        self._rows: TrialRows | None = None
         self._known: dict[Key, FrozenTrial] = {}
 
     def settled(self, fingerprints: Iterable[str]) -> bool:
@@ -86,10 +88,12 @@ class StudyMirror:
         """
         if self._studies:
             return
+        from pipeline.studies.rows import TrialRows
         from pipeline.studies.storage import connected, study_of
 
         with self._reported():
             storage = connected(self._url)
+            self._rows = TrialRows.of(self._url)
             for model, subject in self._subjects.items():
                 self._studies[model] = study = study_of(storage, subject)
                 for trial in study.get_trials(deepcopy=False):
@@ -113,7 +117,10 @@ class StudyMirror:
         if not fresh:
             return
         with self._reported():
-            self._studies[model].add_trials(fresh)
+            if self._rows:
+                self._rows.add(self._studies[model].study_name, fresh)
+            else:
+                self._studies[model].add_trials(fresh)
         for trial in fresh:
             self._remember(trial)
 

@@ -5,41 +5,33 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-import sqlalchemy
-from sqlalchemy import bindparam, column, event, select, table, tuple_
+from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from pipeline.tracking.address import sqlite_file
 from pipeline.tracking.glance import TAGGED
 from pipeline.tracking.runs import found_runs
+from pipeline.tracking.sqlite_tables import engine_of, named_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy import Engine, TableClause
+    from sqlalchemy import Engine
     from sqlalchemy.sql.dml import Insert
 
     from pipeline.tracking.runs import Change, FoundRun, New
 
 __all__ = ["RowRuns"]
 
-_PATIENCE: Final = 20  # seconds to wait for another writer's lock, as MLflow does
-
-
-def _table(name: str, columns: str) -> TableClause:
-    return table(name, *map(column, columns.split()))
-
-
 _METRIC: Final = "key value timestamp step is_nan run_uuid"
-_RUNS: Final = _table(
+_RUNS: Final = named_table(
     "runs",
     "run_uuid name source_type source_name entry_point_name user_id status start_time end_time "
     "deleted_time source_version lifecycle_stage artifact_uri experiment_id",
 )
-_TAGS: Final = _table("tags", "key value run_uuid")
-_PARAMS: Final = _table("params", "key value run_uuid")
-_METRICS: Final = _table("metrics", _METRIC)
-_LATEST: Final = _table("latest_metrics", _METRIC)
+_TAGS: Final = named_table("tags", "key value run_uuid")
+_PARAMS: Final = named_table("params", "key value run_uuid")
+_METRICS: Final = named_table("metrics", _METRIC)
+_LATEST: Final = named_table("latest_metrics", _METRIC)
 
 
 def _upsert_tag() -> Insert:
@@ -99,18 +91,10 @@ class RowRuns:
         Returns:
             Them, or None where MLflow's client must read and write.
         """
-        if sqlite_file(uri) is None:
+        engine = engine_of(uri, (_RUNS, _TAGS, _PARAMS, _METRICS, _LATEST))
+        if engine is None:
             return None
-        engine = sqlalchemy.create_engine(
-            uri, poolclass=sqlalchemy.NullPool, connect_args={"timeout": _PATIENCE}
-        )
-        event.listen(engine, "connect", _keep_foreign_keys)
-        inspector = sqlalchemy.inspect(engine)
-        for expected in (_RUNS, _TAGS, _PARAMS, _METRICS, _LATEST):
-            found = {column["name"] for column in inspector.get_columns(expected.name)}
-            if found != set(expected.c.keys()):
-                return None
-        experiments = _table("experiments", "experiment_id artifact_location")
+        experiments = named_table("experiments", "experiment_id artifact_location")
         of_ours = experiments.c.experiment_id == int(experiment)
         with engine.connect() as connection:
             artifacts = connection.execute(
@@ -194,10 +178,6 @@ class RowRuns:
             "artifact_uri": f"{self._artifacts}/{identifier}/artifacts",
             "experiment_id": int(self._experiment),
         }
-
-
-def _keep_foreign_keys(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")  # as MLflow does; SQLite's default is off
 
 
 def _texts(identifier: str, values: Any) -> Iterator[dict[str, str]]:
