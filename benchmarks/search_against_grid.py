@@ -64,8 +64,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--folder", type=Path, default=Path("/tmp/search_against_grid"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--sampler", default="gp")
-    parser.add_argument("--proposals", type=int, default=4, help="of a round")
+    parser.add_argument("--sampler", default="zoom")
+    parser.add_argument("--proposals", type=int, default=PROPOSED, help="of a round")
     box = load_settings(Path("params.yaml")).sweep.learning_rates
     parser.add_argument("--box", type=float, nargs=2, default=(box.low, box.high))
     asked = parser.parse_args()

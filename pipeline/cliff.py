@@ -18,8 +18,8 @@ class Cliff(NamedTuple):
     Attributes:
         edge: Lowest rate above a replicate's best at which it did not reach the goal.
         safe: Largest rate up to which every replicate reached the goal, so under ``edge``.
-        steep: Whether every replicate that falls does so right above its best rate: steps still
-            decrease up to the edge, which so is as far as the optimum can be.
+        steep: Whether every replicate that was tried above its best rate falls right there: steps
+            still decrease up to the edge, which so is as far as the optimum can be.
     """
 
     edge: float
@@ -46,18 +46,20 @@ def cliff(
     Returns:
         The cliff; None where no replicate fell short above its best.
     """
-    falls: list[tuple[float, float, bool]] = []
+    falls: list[tuple[float, float]] = []
+    steep = True
     for index in np.unique(replicate):
         own, reached = rate[replicate == index], np.isfinite(cost[replicate == index])
         if not reached.any():
             continue
         best = own[int(np.nanargmin(cost[replicate == index]))]
         short = own[~reached & (own > best)]
+        first = float(short.min(initial=np.inf))
+        last = float(own[reached & (own < first)].max())
+        steep &= bool(best == last)
         if len(short):
-            first = float(short.min())
-            last = float(own[reached & (own < first)].max())
-            falls.append((first, last, bool(best == last)))
+            falls.append((first, last))
     if not falls:
         return None
-    edges, lasts, steep = zip(*falls, strict=True)
-    return Cliff(min(edges), min(lasts), all(steep))
+    edges, lasts = zip(*falls, strict=True)
+    return Cliff(min(edges), min(lasts), steep)

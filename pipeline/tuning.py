@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from pipeline.trial import Quantity
 
-__all__ = ["tuned_learning_rates"]
+__all__ = ["WINDOW", "tuned_learning_rates"]
 
-_WINDOW: Final = 2.0  # log2: points within a factor 4 of their replicate's best steps
+WINDOW: Final = 2.0  # log2: points within a factor 4 of their replicate's best steps
 _SORTED: Final = ["model", "batch_size", "replicate", "learning_rate", "fingerprint", "member"]
 _OTHERS: Final = ["momentum", "weight_decay"]
 
@@ -40,6 +40,7 @@ class _Cell:
         diverged: Whether the trial diverged short of the goal.
         reached: Whether ``cost`` is of steps.
         others: Momentum and weight decay [n, 2].
+        design: Whether the trial is of the design or its expansion, not of a search.
     """
 
     rate: NDArray[np.float64]
@@ -49,6 +50,7 @@ class _Cell:
     diverged: NDArray[np.bool_]
     reached: bool
     others: NDArray[np.float64]
+    design: NDArray[np.bool_]
 
     @property
     def joint(self) -> bool:
@@ -141,6 +143,7 @@ def _cell(seen: pd.DataFrame) -> _Cell:
         kind == "infinite",
         reached,
         seen[_OTHERS].to_numpy(dtype=np.float64),
+        ~seen["origin"].str.startswith("search").to_numpy(dtype=np.bool_),
     )
 
 
@@ -180,7 +183,7 @@ def _fitted(cell: _Cell) -> Basin | None:
 def _near(cell: _Cell) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Trials close to their replicate's best, and the cost up to which they are."""
     usable = np.isfinite(cell.cost)
-    limit = _lowest(np.where(usable, cell.cost, np.inf), cell.replicate) + _WINDOW
+    limit = _lowest(np.where(usable, cell.cost, np.inf), cell.replicate) + WINDOW
     return usable & (cell.cost <= limit), limit
 
 
@@ -229,8 +232,10 @@ def _ceiling(cell: _Cell, rate: NDArray[np.float64]) -> float:
 
 
 def _edge(cell: _Cell, value: float) -> Literal["", "low", "high"]:
-    """The side on which some replicate tried nothing beyond ``value``."""
-    tried = [cell.rate[cell.replicate == index] for index in np.unique(cell.replicate)]
+    """The side on which some replicate of the design tried nothing beyond ``value``."""
+    # A search's own replicates try only what lies around the optimum, as it seemed before.
+    replicates = np.unique(cell.replicate[cell.design] if cell.design.any() else cell.replicate)
+    tried = [cell.rate[cell.replicate == index] for index in replicates]
     if value <= max(float(rates.min()) for rates in tried):
         return "low"
     return "high" if value >= min(float(rates.max()) for rates in tried) else ""

@@ -131,7 +131,7 @@ class ExpandSettings(Branch):
 class SearchSettings(Branch):
     """Rounds of an Optuna sampler after the design, per cell."""
 
-    sampler: Literal["gp", "tpe", "cmaes", "random", "none"]
+    sampler: Literal["zoom", "gp", "tpe", "cmaes", "random", "none"]
     proposals: Annotated[int, Field(ge=1, examples=[4])]
     limit: Annotated[int, Field(ge=1, examples=[8])]
     until: Annotated[float, Field(gt=1)]
@@ -195,7 +195,24 @@ class SweepSettings(Branch):
                 "Sobol points are even only in powers of two, and learning_rates.points is "
                 f"{points}; make it {below} or {2 * below}",
             )
-        if self.search.sampler == "cmaes" and not self.hyperparameters:
+        if not strange:
+            yield from self._strange_search()
+
+    def _strange_search(self) -> Iterator[Conflict]:
+        search = self.search
+        if search.sampler == "zoom" and self.hyperparameters:
+            yield Conflict(
+                ("search", "sampler"),
+                "it lays out learning rates alone, and sweep.hyperparameters has others; write gp",
+            )
+        fresh = search.rounds * self.replicates if search.sampler == "zoom" else 0
+        if self.replicates + fresh > MAX_REPLICATES:
+            yield Conflict(
+                ("search", "limit"),
+                f"its rounds have {fresh} fresh replicates, and {MAX_REPLICATES - self.replicates} "
+                "are left of a sweep's; make it smaller",
+            )
+        if search.sampler == "cmaes" and not self.hyperparameters:
             yield Conflict(
                 ("search", "sampler"),
                 "CMA-ES needs two hyperparameters or more, and only the learning rate is "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.aside import write_aside
 from pipeline.source import source_digest
-from pipeline.studies.proposals import Request, answer, request
+from pipeline.studies.proposals import Request, answer, propose
 from pipeline.trial import Hyperparameters
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class KeptProposals:
 
     def propose(
         self, cell: Cell, results: Sequence[RaceResult], settings: Settings, round_number: int
-    ) -> tuple[Hyperparameters, ...]:
-        """What the settings' sampler would try next in a cell.
+    ) -> dict[int, tuple[Hyperparameters, ...]]:
+        """What a search would try next in a cell.
 
         Args:
             cell: Model and batch size.
@@ -59,7 +59,9 @@ class KeptProposals:
         Returns:
             As `pipeline.studies.proposals.propose`.
         """
-        asked = request(cell, results, settings, round_number)
+        return propose(cell, results, settings, round_number, self._answer)
+
+    def _answer(self, asked: Request) -> tuple[Hyperparameters, ...]:
         file = self._folder / f"proposals-{_digest(asked)}.json"
         known = _read(file)
         if known is None:

@@ -17,7 +17,7 @@ __all__ = ["SamplerName", "require", "sampler_of"]
 SamplerName = Literal["gp", "tpe", "cmaes", "random"]
 
 
-def require(name: SamplerName | Literal["none"]) -> None:
+def require(name: SamplerName | Literal["zoom", "none"]) -> None:
     """Check that a sampler can be made, before anything is trained.
 
     Args:

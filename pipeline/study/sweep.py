@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pipeline.study.pilot import Pilot
     from pipeline.trial import Cell, Hyperparameters, Race
 
-    Proposer = Callable[[Cell, Sequence[RaceResult], Settings, int], tuple[Hyperparameters, ...]]
+    Proposer = Callable[
+        [Cell, Sequence[RaceResult], Settings, int], dict[int, tuple[Hyperparameters, ...]]
+    ]
 
 __all__ = ["searched", "sweep", "swept_tables"]
 
@@ -107,15 +109,14 @@ def searched(
 
 
 def _round(design: Design, found: Swept, number: int, proposer: Proposer) -> list[Race]:
-    """One round: proposals for every cell not yet pinned, each trained with every replicate."""
+    """One round: proposals for every cell not yet pinned."""
     settings = design.settings
     races: list[Race] = []
     for cell in design.feasible():
         if pinned(found.row(cell), settings):
             continue
-        if tried := proposer(cell, found.of(cell), settings, number):
-            races += [
-                design.sweep_race(cell, replicate, tried, f"search-{number}")
-                for replicate in range(settings.sweep.replicates)
-            ]
+        races += [
+            design.sweep_race(cell, replicate, tried, f"search-{number}")
+            for replicate, tried in proposer(cell, found.of(cell), settings, number).items()
+        ]
     return races

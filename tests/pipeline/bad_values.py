@@ -166,12 +166,6 @@ BAD_VALUES = {
         "high: .inf ",
         "sweep.learning_rates.high is .inf: it must be a finite number above 0; write 0.1",
     ),
-    "a grid of more than learning rates": (
-        "hyperparameters: {} ",
-        "hyperparameters: {momentum: {low: 0.0, high: 0.95, log: false}} ",
-        "sweep.hyperparameters is {momentum: {low: 0.0, high: 0.95, log: false}}: the design is a "
-        "grid, which lays out learning rates alone; make design sobol",
-    ),
     "Sobol points no power of two": (
         "design: grid ",
         "design: sobol ",
@@ -196,15 +190,22 @@ BAD_VALUES = {
         "or log false",
     ),
     "CMA-ES of one": (
-        "sampler: gp ",
+        "sampler: zoom ",
         "sampler: cmaes ",
         "sweep.search.sampler is cmaes: CMA-ES needs two hyperparameters or more, and only the "
         "learning rate is searched; write gp, or list some under sweep.hyperparameters",
     ),
+    "more fresh replicates than there are numbers": (
+        "limit: 4 ",
+        "limit: 4000 ",
+        "sweep.search.limit is 4000: its rounds have 3000 fresh replicates, and 997 are left of a "
+        "sweep's; make it smaller",
+    ),
     "sampler misspelt": (
-        "sampler: gp ",
+        "sampler: zoom ",
         "sampler: gpp ",
-        "sweep.search.sampler is gpp: it must be gp, tpe, cmaes, random or none; did you mean gp?",
+        "sweep.search.sampler is gpp: it must be zoom, gp, tpe, cmaes, random or none; did you "
+        "mean gp?",
     ),
     "less than a round": (
         "limit: 4 ",

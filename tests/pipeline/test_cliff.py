@@ -43,6 +43,18 @@ def test_one_replicate_that_fell_counts() -> None:
     assert found["learning_rate"] <= 0.032 * 1.0001
 
 
+def test_steps_that_rise_in_some_replicate_are_no_steep_cliff() -> None:
+    """One that was tried sparsely falls right above its best, and the others say more."""
+    rate = np.log([0.1, 0.4, 1.6, 0.1, 0.2, 0.4, 0.8])
+    replicate = np.repeat([0, 1], [3, 4])
+    gentle = np.array([9.0, 8.0, math.nan, 9.0, 8.0, 8.1, 8.6])
+    for second, steep in ((gentle, False), (np.array([*gentle[:3], 9.0, 8.5, 8.2, 8.0]), True)):
+        found = cliff(rate, np.concatenate([gentle[:3], second[3:]]), replicate)
+        assert found is not None
+        assert found.steep is steep
+        assert np.exp(found.edge) == pytest.approx(1.6)
+
+
 def test_the_cliff_is_between_the_last_that_reached_and_the_first_that_did_not() -> None:
     rate = np.log([0.1, 0.2, 0.4, 0.8, 0.1, 0.2, 0.4, 0.8])
     cost = np.array([9.0, 8.0, math.nan, math.nan, 9.0, 8.5, 8.0, math.nan])

@@ -125,10 +125,10 @@ def test_a_search_looks_where_the_cell_was_expanded_to(settings: Settings, tmp_p
     asked = study(settings, BELOW, search=search)
     cell = Cell("mlp", 8)
     grid = [result_of(race) for race in design(asked).grid() if race.cell == cell]
-    assert all(one.learning_rate <= 0.08 for one in propose(cell, grid, asked, 1))
+    assert all(one.learning_rate <= 0.08 for one in propose(cell, grid, asked, 1)[0])
     unsearched = study(settings, BELOW)
     races = [race for race in trained(unsearched, tmp_path) if race.cell == cell]
-    proposed = propose(cell, [result_of(race) for race in races], asked, 1)
+    proposed = propose(cell, [result_of(race) for race in races], asked, 1)[0]
     widest = max(trial.learning_rate for race in races for trial in race.trials)
     assert any(0.08 < one.learning_rate <= widest for one in proposed)
 

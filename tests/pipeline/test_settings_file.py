@@ -66,7 +66,7 @@ def test_the_default_study_loads(tmp_path: Path) -> None:
     [
         ("race: 4.0", "race: off", {"race": "off"}),
         ("race: 4.0", "race: 4", {"race": 4.0}),
-        ("replicates: 3 ", "replicates: 1_000 ", {"replicates": 1000}),
+        ("replicates: 3 ", "replicates: 5_00 ", {"replicates": 500}),
         ("batch_sizes: [1, 4, 16, 64, 256, full]", "batch_sizes: &b [64]", {"batch_sizes": (64,)}),
     ],
 )
@@ -96,6 +96,19 @@ def test_bad_values_are_refused(tmp_path: Path, old: str, new: str, complaint: s
     assert len(refusal) == 1
     complaint = complaint.replace("ABOVE", str(line - 1))
     assert refusal[0].startswith(f"params.yaml:{line}: {complaint}")
+
+
+def test_a_grid_and_its_search_lay_out_learning_rates_alone(tmp_path: Path) -> None:
+    several = "hyperparameters: {momentum: {low: 0.0, high: 0.95, log: false}} "
+    design, search = _refusal(tmp_path, DEFAULT.replace("hyperparameters: {} ", several, 1))
+    assert design.endswith(
+        "sweep.hyperparameters is {momentum: {low: 0.0, high: 0.95, log: false}}: the design is a "
+        "grid, which lays out learning rates alone; make design sobol"
+    )
+    assert search.endswith(
+        "sweep.search.sampler is zoom: it lays out learning rates alone, and sweep.hyperparameters "
+        "has others; write gp"
+    )
 
 
 def test_an_empty_branch_names_its_keys(tmp_path: Path) -> None:
@@ -202,6 +215,7 @@ def test_momentum_is_not_searched_where_the_rule_has_none(tmp_path: Path) -> Non
     for old, new in [
         ("design: grid ", "design: random "),
         ("hyperparameters: {} ", "hyperparameters: {momentum: {low: 0.0, high: 0.9, log: false}} "),
+        ("sampler: zoom ", "sampler: gp "),
         ("optimiser: sgd ", "optimiser: adamw "),
     ]:
         text = text.replace(old, new, 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,15 @@ import pytest
 
 from pipeline.design import Design
 from pipeline.ledger import Ledger
-from pipeline.outcome import RaceResult
+from pipeline.outcome import Ended, RaceResult
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.studies.pinned import pinned, tuned_row
 from pipeline.studies.proposals import propose
+from pipeline.studies.zoom import vicinity
 from pipeline.study.sweep import searched
 from pipeline.trial import Cell, Hyperparameters
-from tests.pipeline.studies.planted_races import BEST, PlantedEngine, result_of, searching
+from tests.pipeline.studies.planted_races import BEST, PlantedEngine, outcome, result_of, searching
 
 CELL = Cell("mlp", 8)
 JOINT = {
@@ -59,7 +62,9 @@ def test_proposals_lie_in_the_boxes_and_depend_on_results_alone(
 ) -> None:
     asked = by(settings, sampler, **JOINT)
     results = grid_results(asked)
-    tried = propose(CELL, results, asked, 1)
+    proposed = propose(CELL, results, asked, 1)
+    tried = proposed[0]
+    assert proposed == {0: tried, 1: tried}, "all replicates train what is proposed"
     assert 1 <= len(tried) <= 3
     assert list(tried) == sorted(set(tried))
     for one in tried:
@@ -67,15 +72,15 @@ def test_proposals_lie_in_the_boxes_and_depend_on_results_alone(
         assert 0 <= one.momentum <= 0.95
         assert 1e-5 <= one.weight_decay <= 1e-2
     random.Random(0).shuffle(results)
-    assert tried == propose(CELL, results, asked, 1)
-    assert tried != propose(CELL, results, asked, 2)
+    assert proposed == propose(CELL, results, asked, 1)
+    assert proposed != propose(CELL, results, asked, 2)
 
 
 def test_what_is_not_searched_keeps_its_value(settings: Settings) -> None:
     asked = by(settings, "random")
     training = asked.training.model_copy(update={"momentum": 0.9, "weight_decay": 0.001})
     asked = asked.model_copy(update={"training": training})
-    tried = propose(CELL, grid_results(asked), asked, 1)
+    tried = propose(CELL, grid_results(asked), asked, 1)[0]
     assert {one[1:] for one in tried} == {(0.9, 0.001)}
 
 
@@ -83,12 +88,88 @@ def test_the_gp_looks_near_the_optimum_and_not_at_the_edge_of_divergence(
     settings: Settings,
 ) -> None:
     asked = by(settings, "gp")
-    for one in propose(CELL, grid_results(asked), asked, 1):
+    for one in propose(CELL, grid_results(asked), asked, 1)[0]:
         assert BEST / 8 < one.learning_rate < BEST * 8
 
 
 def test_nothing_is_proposed_from_nothing(settings: Settings) -> None:
-    assert propose(CELL, [], by(settings, "gp"), 1) == ()
+    assert propose(CELL, [], by(settings, "gp"), 1) == {}
+    assert propose(CELL, [], by(settings, "zoom"), 1) == {}
+
+
+def test_zooming_lays_a_grid_around_the_optimum_for_fresh_replicates(
+    settings: Settings,
+) -> None:
+    search = {"sampler": "zoom", "proposals": 4, "limit": 8, "until": 1.001}
+    asked = searching(settings, search=search)
+    results = grid_results(asked)
+    around = vicinity(results, asked.sweep.goals)
+    assert around
+    low, high = around
+    assert low < BEST < high
+    first, second = propose(CELL, results, asked, 1), propose(CELL, results, asked, 2)
+    assert set(first) == {2, 3}
+    assert set(second) == {4, 5}, "a round's replicates are its own"
+    laid_out = [*first.values(), *second.values()]
+    assert len(set(laid_out)) == 4
+    for tried in laid_out:
+        shares = [math.log(one.learning_rate / low) / math.log(high / low) for one in tried]
+        assert [int(4 * share) for share in shares] == [0, 1, 2, 3]
+    random.Random(0).shuffle(results)
+    assert propose(CELL, results, asked, 1) == first
+
+
+def test_where_no_trial_reached_the_goal_zooming_fills_the_box(settings: Settings) -> None:
+    search = {"sampler": "zoom", "proposals": 4, "limit": 4, "until": 1.001}
+    asked = searching(settings, search=search)
+    short = [
+        replace(result, results=tuple(outcome(Ended.EXHAUSTED, 64) for _ in result.results))
+        for result in grid_results(asked)
+    ]
+    assert vicinity(short, asked.sweep.goals) is None
+    rates = [
+        one.learning_rate for tried in propose(CELL, short, asked, 1).values() for one in tried
+    ]
+    box = asked.sweep.learning_rates
+    assert min(rates) < box.low * (box.high / box.low) ** 0.25
+    assert max(rates) > box.low * (box.high / box.low) ** 0.75
+
+
+def test_around_the_optimum_is_up_to_the_next_rates_that_anyone_tried(settings: Settings) -> None:
+    """Near is within a factor 4 of the replicate's own best, however good others are."""
+    asked = searching(settings)
+    steps = {0: [512, 256, 64, 128, 1024], 1: [4096, 2048, 1024, 4096, 8192]}
+    made = [
+        replace(
+            result,
+            results=tuple(outcome(Ended.REACHED, n) for n in steps[result.race.replicate]),
+        )
+        for result in grid_results(asked)
+    ]
+    rates = [[t.learning_rate for t in result.race.trials] for result in made]
+    first, second = rates
+    near = [*first[1:4], *second[:4]]
+    tried = sorted([*first, *second])
+    assert vicinity(made, asked.sweep.goals) == (
+        max([r for r in tried if r < min(near)], default=min(near)),
+        min([r for r in tried if r > max(near)], default=max(near)),
+    )
+
+
+def test_zooming_trains_fresh_replicates(settings: Settings, tmp_path: Path) -> None:
+    search = {"sampler": "zoom", "proposals": 4, "limit": 8, "until": 1.001}
+    engine = PlantedEngine()
+    asked = searching(settings, search=search)
+    found = searched(design(asked), runner(tmp_path, engine).run)
+    by_origin = {
+        origin: {race.replicate for race in engine.trained if race.origin == origin}
+        for origin in ("grid", "search-1", "search-2")
+    }
+    assert by_origin == {"grid": {0, 1}, "search-1": {2, 3}, "search-2": {4, 5}}
+    for cell in design(asked).feasible():
+        row = tuned_row([result for result in found if result.race.cell == cell], asked)
+        assert row["method"] == "fitted"
+        assert row["edge"] == "", "that a search tried no rate far off is no edge"
 
 
 def test_no_cell_has_more_proposals_than_the_limit(settings: Settings, tmp_path: Path) -> None:
@@ -134,11 +215,16 @@ def test_without_a_sampler_only_the_design_is_trained(settings: Settings, tmp_pa
     assert {race.origin for race in engine.trained} == {"grid"}
 
 
-@pytest.mark.parametrize("joint", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "search", ["zoom", "tpe", pytest.param("tpe of three", marks=pytest.mark.slow)]
+)
 def test_a_search_stopped_at_any_cohort_goes_on_as_if_it_had_not_been(
-    joint: bool, settings: Settings, tmp_path: Path
+    search: str, settings: Settings, tmp_path: Path
 ) -> None:
-    asked = searching(settings, **(JOINT if joint else {})).model_copy(update={"models": ("mlp",)})
+    asked = searching(settings, **(JOINT if search == "tpe of three" else {}))
+    sampler = asked.sweep.search.model_copy(update={"sampler": search.split()[0]})
+    sweep = asked.sweep.model_copy(update={"search": sampler})
+    asked = asked.model_copy(update={"models": ("mlp",), "sweep": sweep})
     whole = PlantedEngine()
     found = searched(design(asked), runner(tmp_path / "whole", whole).run)
     cohorts = 10_000 - whole.patience
