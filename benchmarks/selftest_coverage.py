@@ -3,7 +3,8 @@
 Run it with python -m benchmarks.selftest_coverage. For every seed it sweeps the noisy quadratic at
 the selftest's settings (`pipeline/quadratic/study.yaml`), through the same design, runner, cohorts,
 ledger and tables as any study, and compares tuned learning rate and window with the truth. What was
-trained stays in --folder, so that a run that was stopped goes on. It prints the tables of
+trained stays in --folder, so that a run that was stopped goes on. With --zoom N every cell is
+searched too, in a round of N learning rates per replicate. It prints the tables of
 docs/science-selftest.md and writes benchmarks/selftest_coverage.json with its conditions.
 """
 
@@ -32,6 +33,7 @@ from pipeline.manifest import read_manifest
 from pipeline.quadratic.setting import selftest_settings
 from pipeline.quadratic.truth import FACTOR, truth
 from pipeline.runner import Runner
+from pipeline.settings import Settings
 from pipeline.study.selftest import schedule
 from pipeline.study.session import design_of
 from pipeline.study.sweep import searched
@@ -62,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--folder", type=Path, default=Path("/tmp/selftest_coverage"))
     parser.add_argument("--seeds", type=int, default=20, help="how many, from 0 on")
+    parser.add_argument("--zoom", type=int, default=0, help="learning rates of a search round")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     prepared, started = prepared_in(asked.folder, selftest_settings().data), time.process_time()
@@ -69,12 +72,12 @@ def main() -> None:
     cells: list[Cell] = []
     for seed in range(asked.seeds):
         runner = Runner("sweep", Ledger(asked.folder / "ledger", print), engine, (), 48, print)
-        cells += _sweep(seed, prepared, runner)
+        cells += _sweep(seed, asked.zoom, prepared, runner)
     seconds = time.process_time() - started
     known = _truths(prepared)
     _tell(cells, known)
     content = {
-        "conditions": _conditions(asked.seeds, seconds),
+        "conditions": _conditions(asked.seeds, asked.zoom, seconds),
         "truth": [asdict(true) for true in known.values()],
         "cells": [asdict(cell) for cell in cells],
     }
@@ -82,8 +85,13 @@ def main() -> None:
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _sweep(seed: int, prepared: Path, runner: Runner) -> list[Cell]:
+def _sweep(seed: int, zoom: int, prepared: Path, runner: Runner) -> list[Cell]:
     settings = selftest_settings(seed=seed)
+    if zoom:
+        round_of = {"sampler": "zoom", "proposals": zoom, "limit": zoom, "until": 1.000001}
+        tree = settings.model_dump(mode="json")
+        tree["sweep"]["search"] = round_of
+        settings = Settings.model_validate(tree)
     results = searched(design_of(settings, read_manifest(prepared)), runner.run)
     trials, curves = trials_table(results), curves_table(results)
     goals = settings.sweep.goals
@@ -131,9 +139,10 @@ def _tell(cells: Sequence[Cell], known: dict[int, Truth]) -> None:
     )
 
 
-def _conditions(seeds: int, seconds: float) -> dict[str, Any]:
+def _conditions(seeds: int, zoom: int, seconds: float) -> dict[str, Any]:
     return {
         "seeds": seeds,
+        "zoom": zoom,
         "cpu_seconds": round(seconds),
         **machine(),
     }
