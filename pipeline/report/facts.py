@@ -36,12 +36,17 @@ def facts(settings: Settings, manifest: Manifest, study: Study) -> dict[str, str
         "Optimiser": _optimiser(training),
         "Goals": f"{estimates.goal_quantity} at most {levels}",
         "Budget": f"{budget.epochs:g} epochs, at least {budget.min_steps:,} steps",
-        "Replicates": f"{sweep.replicates} in the sweep, {settings.confirm.replicates} fresh ones "
-        "in confirm",
+        "Replicates": f"{sweep.replicates} in the sweep, {_zoomed(settings)}"
+        f"{settings.confirm.replicates} fresh ones in confirm",
         "Trials": f"{len(study.sweep):,} in the sweep",
         "Reference batch size": f"{estimates.reference_batch_size:,}",
         "Digests": f"settings {_digest(settings)}, data {manifest.digest[:_DIGITS]}",
     }
+
+
+def _zoomed(settings: Settings) -> str:
+    zooms = settings.sweep.search.sampler == "zoom"
+    return "as many fresh ones in each round of its search, " if zooms else ""
 
 
 def _optimiser(training: TrainingSettings) -> str:

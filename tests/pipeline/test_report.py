@@ -158,6 +158,23 @@ def test_head_says_what_was_studied(parsed: Page) -> None:
     assert re.search(r"settings [0-9a-f]{12}, data [0-9a-f]{12}", descriptions)
 
 
+@pytest.mark.parametrize(
+    ("sampler", "said"),
+    [
+        ("zoom", "3 in the sweep, as many fresh ones in each round of its search, "),
+        ("gp", "3 in the sweep, "),
+    ],
+)
+def test_replicates_are_told_where_they_are_trained(
+    sampler: str, said: str, study: Study, settings: Settings
+) -> None:
+    search = settings.sweep.search.model_copy(update={"sampler": sampler})
+    sweep = settings.sweep.model_copy(update={"search": search, "replicates": 3})
+    changed = settings.model_copy(update={"sweep": sweep})
+    fresh = f"{settings.confirm.replicates} fresh ones in confirm"
+    assert facts(changed, MANIFEST, study)["Replicates"] == said + fresh
+
+
 def test_digest_of_settings_is_of_what_numbers_depend_on(study: Study, settings: Settings) -> None:
     def digest(changed: Settings) -> str:
         return facts(changed, MANIFEST, study)["Digests"]
