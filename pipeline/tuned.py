@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 __all__ = ["tuned_by"]
 
 
-def tuned_by(settings: Settings, trials: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+def tuned_by(
+    settings: Settings, trials: pd.DataFrame, curves: pd.DataFrame, *, alone: bool = False
+) -> pd.DataFrame:
     """Tuned learning rates as a study's settings ask: at its hardest goal, in its box.
 
     Args:
         settings: Of the study, its goals as numbers.
         trials: Table of the sweep's trials, or of some of its cells.
         curves: Table of their evaluations.
+        alone: Whether each cell's error is its own, as if there were no others.
 
     Returns:
         As `tuned_learning_rates`, whose source it shares.
@@ -33,4 +36,5 @@ def tuned_by(settings: Settings, trials: pd.DataFrame, curves: pd.DataFrame) -> 
         goal=goals.hardest,
         box=(rates.low, rates.high),
         confidence=settings.analysis.confidence,
+        alone=alone,
     )

@@ -76,6 +76,7 @@ def tuned_learning_rates(
     goal: float,
     box: tuple[float, float],
     confidence: float,
+    alone: bool = False,
 ) -> pd.DataFrame:
     """Learning rate of fewest steps to ``goal`` per cell, from all replicates, grid and search.
 
@@ -90,9 +91,8 @@ def tuned_learning_rates(
     ``none``: every trial diverged or failed.
 
     Where momentum or weight decay were searched too, the tuned setting is that of the trial of
-    fewest steps, ``best``, and the interval of its learning rate is profiled over them
-    (`best_setting`). Source: docs/science.md, estimand 5; Shallue et al. 2018 (arXiv 1811.03600),
-    section 4.1, tune per batch size, and check the optimum against the edge of the space.
+    fewest steps, ``best``, its learning rate's interval profiled over them (`best_setting`).
+    Source: docs/science.md, estimand 5; Shallue et al. 2018 (arXiv 1811.03600), section 4.1.
 
     Args:
         trials: Table of the sweep's trials.
@@ -102,20 +102,21 @@ def tuned_learning_rates(
         box: Lowest and highest learning rate of the design; where a cell tried rates beyond it,
             they are its box.
         confidence: Level of the intervals, in (0, 1).
+        alone: Whether each cell's error is its own, as if there were no others.
 
     Returns:
         Per cell that has trials, sorted by model and batch size: ``model``, ``batch_size``,
         ``learning_rate``, ``low``, ``high`` (NaN where the method is ``none``), ``edge``,
         ``method``, ``momentum`` and ``weight_decay``. ``edge`` is ``low`` or ``high`` where some
-        replicate tried no rate beyond the tuned one on that side, and ``low`` where all trials
-        diverged: the optimum may lie outside.
+        replicate of the design tried no rate beyond the tuned one, and ``low`` where all diverged.
     """
     seen = observations(trials, curves, quantity=quantity, goals=[goal])
     seen["loss"] = trials["last_validation_loss"].to_numpy(dtype=np.float64)
     seen[_OTHERS] = trials[_OTHERS].to_numpy(dtype=np.float64)
     groups = [part for _, part in seen.sort_values(_SORTED).groupby(["model", "batch_size"])]
     cells = [_cell(part) for part in groups]
-    fits = with_common_errors([None if cell.joint else _fitted(cell) for cell in cells])
+    fits = [None if cell.joint else _fitted(cell) for cell in cells]
+    fits = fits if alone else with_common_errors(fits)
     rows = [
         {"model": part["model"].iloc[0], "batch_size": part["batch_size"].iloc[0]}
         | _row(_tune(cell, fitted, np.log(np.array(box)), confidence))

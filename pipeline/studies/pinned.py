@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.tables import curves_table, trials_table
+from pipeline.trial import Cell
 from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
 
     from pipeline.outcome import RaceResult
     from pipeline.settings import Settings
-    from pipeline.trial import Cell
 
-__all__ = ["Swept", "pinned", "tuned_row"]
+__all__ = ["Swept", "pinned", "tuned_rows"]
 
 
 def pinned(row: pd.Series[Any], settings: Settings) -> bool:
@@ -27,7 +27,7 @@ def pinned(row: pd.Series[Any], settings: Settings) -> bool:
     lie beyond.
 
     Args:
-        row: Of the cell, from `tuned_row`.
+        row: Of the cell, from `tuned_rows`.
         settings: Of the study.
 
     Returns:
@@ -37,14 +37,15 @@ def pinned(row: pd.Series[Any], settings: Settings) -> bool:
     return not row["edge"] and bool(row["high"] <= until * row["low"])
 
 
-def tuned_row(results: Sequence[RaceResult], settings: Settings) -> pd.Series[Any]:
-    """The tuned learning rate of a cell, as `tuned_by` has it.
+def tuned_rows(results: Sequence[RaceResult], settings: Settings) -> dict[Cell, pd.Series[Any]]:
+    """The tuned learning rate of each cell, as `tuned_by` has it of that cell alone.
 
     Args:
-        results: Of the cell's races so far, at least one.
+        results: Of the cells' races so far.
         settings: Of the study.
     """
-    return tuned_by(settings, trials_table(results), curves_table(results)).iloc[0]
+    tuned = tuned_by(settings, trials_table(results), curves_table(results), alone=True)
+    return {Cell(row["model"], int(row["batch_size"])): row for _, row in tuned.iterrows()}
 
 
 class Swept:
@@ -81,7 +82,9 @@ class Swept:
         return [self._results[name] for name in self._cells.get(cell, [])]
 
     def row(self, cell: Cell) -> pd.Series[Any]:
-        """The cell's `tuned_row`."""
+        """The cell's of `tuned_rows`; all cells with new results are tuned at once."""
         if cell not in self._rows:
-            self._rows[cell] = tuned_row(self.of(cell), self._settings)
+            lacking = [one for one in self._cells if one not in self._rows]
+            new = [result for one in lacking for result in self.of(one)]
+            self._rows |= tuned_rows(new, self._settings)
         return self._rows[cell]

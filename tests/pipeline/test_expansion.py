@@ -15,7 +15,7 @@ from pipeline.ledger import Ledger
 from pipeline.points import learning_rate_grid
 from pipeline.runner import Runner
 from pipeline.settings import LearningRates, Settings
-from pipeline.studies.pinned import tuned_row
+from pipeline.studies.pinned import tuned_rows
 from pipeline.studies.projection import frozen_trials, subject_of
 from pipeline.studies.proposals import propose
 from pipeline.study.sweep import searched
@@ -61,7 +61,7 @@ def test_the_grid_goes_on_until_the_best_is_inside(
     spacing = math.log(box["high"] / box["low"]) / 5
     for cell in {race.cell for race in races}:
         own = [result_of(race) for race in races if race.cell == cell]
-        row = tuned_row(own, asked)
+        row = tuned_rows(own, asked)[cell]
         assert row["edge"] == ""
         assert row["low"] <= row["learning_rate"] <= row["high"]
         assert BEST / 1.5 < row["learning_rate"] < BEST * 1.5
@@ -87,7 +87,7 @@ def test_an_edge_that_is_left_at_the_limit_stays_flagged(
     )
     for cell in {race.cell for race in races}:
         own = [result_of(race) for race in races if race.cell == cell]
-        assert tuned_row(own, asked)["edge"] == "high"
+        assert tuned_rows(own, asked)[cell]["edge"] == "high"
 
 
 def test_a_box_where_all_diverge_is_left_downwards(settings: Settings, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from pipeline.runner import Runner
 from pipeline.settings import Settings
 from pipeline.studies import pinned
 from pipeline.study.sweep import searched, swept_tables
-from pipeline.trial import Race
+from pipeline.trial import Cell, Race
 from tests.pipeline.edge_studies import settings_for, study_of, synthetic_tables
 from tests.pipeline.synthetic import TRAIN_EXAMPLES
 from tests.pipeline.test_report import html_of
@@ -78,14 +78,16 @@ def test_a_generated_ledger_lacks_nothing_and_no_cell_is_tuned_twice_for_the_sam
 ) -> None:
     ledger = Ledger(tmp_path, pytest.fail)
     made = searched(design(small), Generator(ledger, small.models).run)
-    seen: Counter[frozenset[str]] = Counter()
-    tune = pinned.tuned_row
+    seen: Counter[tuple[Cell, frozenset[str]]] = Counter()
+    tune = pinned.tuned_rows
 
     def counted(results: list[RaceResult], settings: Settings) -> Any:
-        seen[frozenset(result.race.fingerprint for result in results)] += 1
+        for cell in {result.race.cell for result in results}:
+            own = (result.race for result in results if result.race.cell == cell)
+            seen[cell, frozenset(race.fingerprint for race in own)] += 1
         return tune(results, settings)
 
-    monkeypatch.setattr(pinned, "tuned_row", counted)
+    monkeypatch.setattr(pinned, "tuned_rows", counted)
     runner = Runner("sweep", ledger, Idle(), (), 36, lambda _: None)  # type: ignore[arg-type]
     found = searched(design(small), runner.run)
     assert [one.race for one in found] == [one.race for one in made]

@@ -17,7 +17,7 @@ from pipeline.ledger import Ledger
 from pipeline.outcome import Ended, RaceResult
 from pipeline.runner import Runner
 from pipeline.settings import Settings
-from pipeline.studies.pinned import pinned, tuned_row
+from pipeline.studies.pinned import Swept, pinned, tuned_rows
 from pipeline.studies.proposals import propose
 from pipeline.studies.zoom import vicinity
 from pipeline.study.sweep import searched
@@ -167,7 +167,7 @@ def test_zooming_trains_fresh_replicates(settings: Settings, tmp_path: Path) -> 
     }
     assert by_origin == {"grid": {0, 1}, "search-1": {2, 3}, "search-2": {4, 5}}
     for cell in design(asked).feasible():
-        row = tuned_row([result for result in found if result.race.cell == cell], asked)
+        row = tuned_rows(found, asked)[cell]
         assert row["method"] == "fitted"
         assert row["edge"] == "", "that a search tried no rate far off is no edge"
 
@@ -203,9 +203,23 @@ def test_a_cell_that_is_pinned_gets_no_more(settings: Settings, tmp_path: Path) 
         for cell in finished:
             origins = {race.origin for race in again.trained if race.cell == cell}
             own = [result_of(race) for race in again.trained if race.cell == cell]
-            assert pinned(tuned_row(own, asked), asked) or "search-3" in origins
+            assert pinned(tuned_rows(own, asked)[cell], asked) or "search-3" in origins
     assert counts == sorted(counts, reverse=True)
     assert counts[-1] < len(engine.trained)
+
+
+def test_cells_tuned_at_once_are_each_tuned_as_if_alone(settings: Settings) -> None:
+    """Else what is proposed in a cell would depend on which others there are."""
+    asked = searching(settings, replicates=3)
+    results = [result_of(race) for race in design(asked).grid()]
+    found = Swept(asked)
+    found.add(results)
+    cells = design(asked).feasible()
+    assert len(cells) > 3, "from three on, errors could be drawn towards each other"
+    for cell in cells:
+        (alone,) = tuned_rows(found.of(cell), asked).values()
+        assert found.row(cell).to_dict() == alone.to_dict()
+        assert alone["method"] == "fitted"
 
 
 def test_without_a_sampler_only_the_design_is_trained(settings: Settings, tmp_path: Path) -> None:
