@@ -129,7 +129,7 @@ class ExpandSettings(Branch):
 
 
 class SearchSettings(Branch):
-    """Rounds of an Optuna sampler after the design, per cell."""
+    """Rounds of a search after the design, per cell."""
 
     sampler: Literal["zoom", "gp", "tpe", "cmaes", "random", "none"]
     proposals: Annotated[int, Field(ge=1, examples=[4])]

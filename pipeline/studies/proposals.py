@@ -1,4 +1,4 @@
-"""Search rounds: what an Optuna sampler would try next, from a cell's finished trials."""
+"""Search rounds: what would be tried next, from a cell's finished trials."""
 
 from __future__ import annotations
 

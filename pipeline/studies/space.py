@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.settings import LearningRates, Range, SweepSettings
     from pipeline.trial import Hyperparameters
 
-__all__ = ["RATE", "contains", "narrowed", "point", "rounded", "space_of", "widened"]
+__all__ = ["RATE", "contains", "point", "rounded", "space_of", "widened"]
 
 RATE: Final = "learning_rate"
 
@@ -31,12 +31,7 @@ def space_of(sweep: SweepSettings) -> dict[str, BaseDistribution]:
 def widened(sweep: SweepSettings, rates: Sequence[float]) -> SweepSettings:
     """The same with a box that holds these learning rates too: some lie beyond an edge."""
     box = sweep.learning_rates
-    return narrowed(sweep, (min([box.low, *rates]), max([box.high, *rates])))
-
-
-def narrowed(sweep: SweepSettings, rates: tuple[float, float]) -> SweepSettings:
-    """The same with a box of learning rates from the one to the other."""
-    box, (low, high) = sweep.learning_rates, rates
+    low, high = min([box.low, *rates]), max([box.high, *rates])
     return sweep.model_copy(
         update={"learning_rates": box.model_copy(update={"low": low, "high": high})}
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.outcome import Ended
 from pipeline.points import learning_rate_grid
-from pipeline.studies.space import narrowed, widened
+from pipeline.studies.space import widened
 from pipeline.studies.values import value_of
 from pipeline.trial import Hyperparameters
 from pipeline.tuning import WINDOW
@@ -39,10 +39,11 @@ def zoomed(
     if not any(outcome.ended.measured for result in results for outcome in result.results):
         return {}
     training, sweep = settings.training, settings.sweep
-    around = vicinity(results, sweep.goals)
     tried = [trial.learning_rate for result in results for trial in result.race.trials]
-    box = (narrowed(sweep, around) if around else widened(sweep, tried)).learning_rates
-    box = box.model_copy(update={"points": sweep.search.proposals_of(round_number)})
+    box = widened(sweep, tried).learning_rates
+    low, high = vicinity(results, sweep.goals) or (box.low, box.high)
+    points = sweep.search.proposals_of(round_number)
+    box = box.model_copy(update={"low": low, "high": high, "points": points})
     first = round_number * sweep.replicates
     return {
         replicate: tuple(
@@ -78,7 +79,8 @@ def vicinity(results: Sequence[RaceResult], goals: Goals) -> tuple[float, float]
                 own.append((value, result.race.trials[member].learning_rate))
     if not steps:
         return None
-    near = [rate for own in steps.values() for value, rate in own if value <= min(own)[0] + WINDOW]
+    limits = [(own, min(own)[0] + WINDOW) for own in steps.values()]
+    near = [rate for own, limit in limits for value, rate in own if value <= limit]
     low = max((rate for rate in rates if rate < min(near)), default=min(near))
     high = min((rate for rate in rates if rate > max(near)), default=max(near))
     return low, high

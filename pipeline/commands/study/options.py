@@ -51,7 +51,7 @@ Goals = Annotated[
 Design = Annotated[str | None, typer.Option(metavar="grid|sobol|random", help="The first points.")]
 Search = Annotated[
     str | None,
-    typer.Option(metavar="zoom|gp|tpe|cmaes|random|none", help="Optuna sampler after the grid."),
+    typer.Option(metavar="zoom|gp|tpe|cmaes|random|none", help="What searches after the grid."),
 ]
 Workers = Annotated[str | None, typer.Option(metavar="N|auto", help="Worker processes.")]
 Storage = Annotated[str | None, typer.Option(metavar="URL", help="Optuna storage to mirror to.")]
