@@ -23,16 +23,6 @@ from pipeline.trial import Cell, Hyperparameters
 from tests.pipeline.studies.planted_races import broken, outcome, planted, result_of, searching
 
 
-@pytest.fixture(scope="module")
-def asked(settings: Settings) -> Settings:
-    return searching(settings)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/optuna.db"
-
-
 def unopened(
     url: str, settings: Settings, data: str = "d" * 64, phase: Literal["sweep", "confirm"] = "sweep"
 ) -> StudyMirror:

@@ -5,48 +5,22 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import optuna
 import pytest
 
 from pipeline.design import Design
-from pipeline.outcome import RaceResult
 from pipeline.settings import Settings
 from pipeline.studies.address import StorageError
-from pipeline.studies.mirror import StudyMirror
 from pipeline.studies.rows import TrialRows
 from pipeline.trial import Hyperparameters
 from tests.pipeline.studies.planted_races import broken, result_of, searching
+from tests.pipeline.studies.test_mirror import mirror, results
 
 TABLES = (
     "trials", "trial_values", "trial_params", "trial_user_attributes", "trial_system_attributes",
     "trial_intermediate_values",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def asked(settings: Settings) -> Settings:
-    return searching(settings)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/optuna.db"
-
-
-def opened(url: str, settings: Settings) -> StudyMirror:
-    mirror = StudyMirror(
-        url=url, settings=settings, dataset="digits", data_digest="d" * 64, train_examples=1347,
-        phase="sweep",
-    )  # fmt: skip
-    mirror.open()
-    return mirror
-
-
-def results(settings: Settings) -> list[RaceResult]:
-    design = Design(settings, "d" * 64, 1347, (8, 64), "cpu", lambda *_: "")
-    return [result_of(race) for race in design.grid()]
 
 
 def content(url: str) -> dict[str, list[tuple[object, ...]]]:
@@ -61,11 +35,11 @@ def test_what_both_write_is_equal(
     found = results(asked)[::3]
     found[1] = replace(found[1], results=(broken(), *found[1].results[1:]), started_at=1.5e9)
     for storage in (url, f"{url}2"):
-        mirror = opened(storage, asked)
+        written = mirror(storage, asked)
         optuna.load_study(study_name="digits.mlp", storage=storage).enqueue_trial({})
         for result in found:
-            mirror.write(result)
-        mirror.close("FINISHED")
+            written.write(result)
+        written.close("FINISHED")
         monkeypatch.setattr(TrialRows, "of", lambda _: None)
     ours, optunas = content(url), content(f"{url}2")
     assert len({result.race.cell.model for result in found}) == 2
@@ -88,14 +62,14 @@ def test_several_hyperparameters_are_written_as_optuna_would(
     tried = tuple(Hyperparameters(0.01 * k, 0.1 * k) for k in range(1, 4))
     result = result_of(design.sweep_race(design.cells()[0].cell, 0, tried, "grid"))
     for storage in (url, f"{url}2"):
-        opened(storage, several).write(result)
+        mirror(storage, several).write(result)
         monkeypatch.setattr(TrialRows, "of", lambda _: None)
     assert content(url) == content(f"{url}2")
     assert len(content(url)["trial_params"]) == 3 * 3
 
 
 def test_a_race_is_there_whole_or_not_at_all(asked: Settings, url: str) -> None:
-    mirror, result = opened(url, asked), results(asked)[0]
+    written, result = mirror(url, asked), results(asked)[0]
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
         connection.execute(
             "CREATE TRIGGER full BEFORE INSERT ON trial_user_attributes WHEN NEW.trial_id = 4 "
@@ -103,28 +77,28 @@ def test_a_race_is_there_whole_or_not_at_all(asked: Settings, url: str) -> None:
         )
         connection.commit()
     with pytest.raises(StorageError, match="disk full"):
-        mirror.write(result)
+        written.write(result)
     assert not any(content(url).values())
-    assert mirror.missing([result.race.fingerprint]) == {result.race.fingerprint}
+    assert written.missing([result.race.fingerprint]) == {result.race.fingerprint}
 
 
 def test_a_study_that_somebody_deleted_is_told(asked: Settings, url: str) -> None:
-    mirror = opened(url, asked)
+    written = mirror(url, asked)
     optuna.delete_study(study_name="digits.mlp", storage=url)
     with pytest.raises(StorageError, match=r"no study 'digits\.mlp'"):
-        mirror.write(next(r for r in results(asked) if r.race.cell.model == "mlp"))
+        written.write(next(r for r in results(asked) if r.race.cell.model == "mlp"))
 
 
 def test_tables_of_another_version_and_servers_are_left_to_optuna(
     asked: Settings, url: str
 ) -> None:
-    opened(url, asked).close("FINISHED")
+    mirror(url, asked).close("FINISHED")
     assert TrialRows.of(url)
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
         connection.execute("ALTER TABLE trials ADD COLUMN cost FLOAT")
         connection.commit()
     assert TrialRows.of(url) is None
     assert TrialRows.of("postgresql://me@db/optuna") is None
-    mirror, found = opened(url, asked), results(asked)
-    mirror.write(found[0])
-    assert mirror.missing([found[0].race.fingerprint]) == set()
+    written, found = mirror(url, asked), results(asked)
+    written.write(found[0])
+    assert written.missing([found[0].race.fingerprint]) == set()
