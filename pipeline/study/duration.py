@@ -23,7 +23,8 @@ __all__ = ["duration", "likely_share"]
 # docs/performance.md, "What a study will cost, before it runs", says how well that carries over.
 _FASTEST: Final = 0.12  # a race's first trial to reach the hardest goal
 _UNRACED: Final = 0.6  # a trial of the design that no race stops
-_PROPOSED: Final = 0.8  # of the design's share, in a search; measured 0.73 with gp, 1.28 with zoom
+_ZOOMED: Final = 1.3  # of the design's share, in a search around the fewest steps; measured 1.28
+_PROPOSED: Final = 0.8  # likewise, where a sampler proposes ever nearer to them; 0.73 with gp
 _CONFIRMED: Final = 0.85  # a trial of confirm: some rules' learning rates diverge
 _STARTS: Final = 9.0  # all that is no training, as times the imports of a worker's modules
 
@@ -97,11 +98,12 @@ def _core_seconds(
     splits = 1 + len(prepared.test) / len(prepared.validation)
     always = row["pilot"] * pilot.seconds() + probes
     design, proposed, confirmed = _expected(found, seen, row, len(prepared.train))
+    searched = _ZOOMED if settings.sweep.search.sampler == "zoom" else _PROPOSED
     return (
         always + row["sweep"] * sweep.seconds() + row["confirm"] * confirm.seconds(1, splits),
         always
         + design * sweep.seconds(share)
-        + proposed * sweep.seconds(share * _PROPOSED)
+        + proposed * sweep.seconds(min(1.0, share * searched))
         + confirmed * confirm.seconds(_CONFIRMED, splits),
     )
 

@@ -74,9 +74,13 @@ def test_the_longer_a_race_waits_the_larger_the_share() -> None:
     assert shares[-2] == shares[-1] == 0.6
 
 
+@pytest.mark.parametrize(("sampler", "searched"), [("zoom", 1.3), ("gp", 0.8), ("random", 0.8)])
 def test_a_fresh_study_is_likely_to_stop_where_others_did(
-    small: Settings, design: Design, prepared_folder: Path
+    small: Settings, design: Design, prepared_folder: Path, sampler: str, searched: float
 ) -> None:
+    search = small.sweep.search.model_copy(update={"sampler": sampler})
+    sweep = small.sweep.model_copy(update={"search": search})
+    small = small.model_copy(update={"sweep": sweep})
     found = Entry("small", small, Places(prepared=prepared_folder))
     seen = Survey("not started", None, Phase(list(design.grid())), Phase(), design)
     left = cost(found, seen)
@@ -85,7 +89,7 @@ def test_a_fresh_study_is_likely_to_stop_where_others_did(
     share, full = duration.likely_share(4.0), PACE.seconds(1, 2)
     most = 2 * (13 * 2 * PACE.seconds() + 20 * full + 500)
     confirmed = (20 + 5) * PACE.seconds(0.85, 2)  # at the reference all rules say the same
-    swept = 6 * PACE.seconds(share) + 8 * PACE.seconds(0.8 * share)
+    swept = 6 * PACE.seconds(share) + 8 * PACE.seconds(searched * share)
     assert told["workers"] == 3
     assert told["most"] == pytest.approx(most / 3 + STARTS)
     assert told["likely"] == pytest.approx((2 * swept + confirmed + 1000) / 3 + STARTS)
