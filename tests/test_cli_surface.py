@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +20,7 @@ from tests.cli_surface import commands
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "pipeline.cli"]
 WIDE, TALL = 100, 30  # of a screen
+MODULES = 450  # that --help may import: 350, and what a minor version of Python or Typer may add
 ESCAPE = "\x1b["
 
 
@@ -135,23 +134,17 @@ def test_no_colour_where_none_is_wanted(tmp_path: Path) -> None:
 
 
 def test_help_comes_at_once() -> None:
-    """Half a second is promised; in CPU time, since the tests share the machine."""
-    spent: list[float] = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run("--help")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert statistics.median(spent) < 0.5
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = "import pipeline.cli, sys; print(*sys.modules)"
+    """Half a second is promised, nearly all of it imports: they are counted, not timed."""
     ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+        [COMMAND[0], "-X", "importtime", *COMMAND[1:], "--help"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "Usage" in ended.stdout
+    imported = {line.split("|")[-1].strip() for line in ended.stderr.splitlines()}
+    assert "pipeline.commands" in imported
     heavy = {"torch", "mlflow", "optuna", "pandas", "numpy", "sklearn", "sqlalchemy", "pydantic"}
-    assert not heavy & set(ended.stdout.split())
+    assert not heavy & imported
+    assert len(imported) < MODULES
 
 
 def test_the_doctors_document_has_the_frozen_shape() -> None:
