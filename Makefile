@@ -29,10 +29,10 @@ else
 endif
 
 test: $(READY) ## run the tests (some minutes)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-all: $(READY) ## run the tests, the slow ones included
-	$(BIN)/pytest -n 2 -m ''
+	$(BIN)/pytest -n 2 --dist loadgroup -m ''
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .

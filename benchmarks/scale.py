@@ -40,6 +40,9 @@ class Idle:
 
     workers = 1
 
+    def warm_up(self) -> None:
+        """Do nothing."""
+
     def submit(self, plan: CohortPlan) -> None:
         """Refuse."""
         assert not plan.races, f"the ledger lacks {plan}"

@@ -89,6 +89,10 @@ class Engine(Protocol):
         """Most cohorts that run at once."""
         ...
 
+    def warm_up(self) -> None:
+        """Begin what any cohort will need, without waiting; something is about to be trained."""
+        ...
+
     def submit(self, plan: CohortPlan) -> None:
         """Queue a cohort behind those that wait. It must not be queued or running already."""
         ...

@@ -74,6 +74,7 @@ class Runner:
 
     def open(self) -> None:
         """Open the mirrors, before anything is trained: a `TrackingError` is better told now."""
+        self.engine.warm_up()
         for mirror in self.mirrors:
             mirror.open()
 

@@ -144,7 +144,7 @@ def _broken(plan: CohortPlan, message: str, ended: Ended = Ended.FAILED) -> tupl
 def _environment(device: str) -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a type of torch's, which takes seconds to import
         "lightning": version("pytorch-lightning"),
         "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),

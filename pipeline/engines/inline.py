@@ -31,6 +31,9 @@ class InlineEngine:
         """One."""
         return 1
 
+    def warm_up(self) -> None:
+        """Nothing to begin."""
+
     def submit(self, plan: CohortPlan) -> None:
         """Queue a cohort."""
         self._waiting.append(plan)

@@ -9,6 +9,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Final
 
+from pipeline.engines.birth import warm_up
 from pipeline.engines.process import REMINDER_SECONDS, WorkerProcess
 from pipeline.engines.worker import QUIET_SECONDS
 from pipeline.events import Event, Finished, Started, Stopped
@@ -47,6 +48,10 @@ class LocalEngine:
     def workers(self) -> int:
         """Most processes at once."""
         return self._limit
+
+    def warm_up(self) -> None:
+        """Begin what every worker needs, in the background."""
+        warm_up()
 
     def submit(self, plan: CohortPlan) -> None:
         """Queue a cohort; it starts once a worker is idle while `events` is asked on."""

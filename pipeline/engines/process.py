@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import time
 import weakref
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import connection, resource_tracker
+from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
-from pipeline.engines.worker import THREAD_VARIABLES, work
+from pipeline.engines.birth import start, worker_context
+from pipeline.engines.worker import work
 from pipeline.events import Evaluated, Event, Finished, Stopped
 from pipeline.trial import CohortPlan
 
@@ -28,7 +26,7 @@ class WorkerProcess:
     """A process, the line to it and the cohort it trains."""
 
     def __init__(self, folder: Path, quiet_seconds: float) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = worker_context()
         self.connection, theirs = context.Pipe()
         self.plan: CohortPlan | None = None
         self._told: Evaluated | None = None  # the last that was heard of the cohort
@@ -36,12 +34,11 @@ class WorkerProcess:
         self.stopping = False  # whether it has been told to give the cohort up
         self._process: BaseProcess = context.Process(
             target=work,
-            args=(theirs, folder, quiet_seconds),
+            args=(theirs, folder, quiet_seconds, os.getpid()),
             name="batchscope-worker",
             daemon=True,
         )
-        with _single_threaded(), _deaf_to_ctrl_c():
-            self._process.start()
+        start(self._process)
         theirs.close()  # else this end would never hear that the worker died
         # Also at exit, when nobody closed the engine: multiprocessing would ask the worker to end
         # and wait, and Lightning takes note of such a request without obeying.
@@ -92,32 +89,3 @@ def _end(process: BaseProcess, line: connection.Connection) -> None:
     process.kill()
     process.join()
     line.close()
-
-
-@contextmanager
-def _single_threaded() -> Generator[None]:
-    """An environment in which numerical libraries start with one thread each."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Generator[None]:
-    """Children started meanwhile never see Ctrl-C, which a terminal sends to the whole group.
-
-    This process sees it as soon as the block ends.
-    """
-    resource_tracker.ensure_running()  # its start would lift the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -14,13 +13,12 @@ from pipeline.lifeline import die_with
 from pipeline.outcome import Row
 from pipeline.trial import CohortPlan
 
-__all__ = ["QUIET_SECONDS", "THREAD_VARIABLES", "work"]
+__all__ = ["QUIET_SECONDS", "work"]
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 QUIET_SECONDS = 0.5  # between evaluations told: a driver has other things to do than to count
 
 
-def work(connection: Connection, prepared_folder: Path, quiet_seconds: float) -> None:
+def work(connection: Connection, prepared_folder: Path, quiet_seconds: float, driver: int) -> None:
     """Train the cohorts that come in until the driver hangs up.
 
     One thread: results must not depend on the number of cores, and workers use those.
@@ -30,8 +28,9 @@ def work(connection: Connection, prepared_folder: Path, quiet_seconds: float) ->
             meanwhile, asks to give it up: then Stopped is sent, unless that comes too late.
         prepared_folder: Where the prepared data are.
         quiet_seconds: Least time between evaluations told.
+        driver: Its process id.
     """
-    die_with(os.getppid())
+    die_with(driver)
     # Imported here, so that the lifeline is in place before seconds of imports begin.
     import torch
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import vl_convert
@@ -67,7 +68,7 @@ def page(
         findings=findings(estimates),
         tables={table.name: table for table in tables(estimates, lone)},
         pictures=pictures,
-        player=vl_convert.javascript_bundle(_PLAYER, PLAYER_VERSION),
+        player=_player(),
         themes=_script_json(THEMES),
         specifications=_script_json({
             figure.name: {**specification, "description": figure.summary}
@@ -76,6 +77,12 @@ def page(
             if specification is not None
         }),
     )
+
+
+@cache
+def _player() -> str:
+    """The script that makes figures interactive, the same for all pages."""
+    return vl_convert.javascript_bundle(_PLAYER, PLAYER_VERSION)
 
 
 def _address(svg: str) -> str:

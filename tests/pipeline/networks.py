@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import torch
@@ -88,9 +90,17 @@ def hungry(task: Task) -> nn.Module:
     return _Explosive(task, torch.OutOfMemoryError)
 
 
+def lives_of(driver: int) -> Path:
+    """Of which `deadly` takes one a time. Workers share no environment that a test could set."""
+    return Path(tempfile.gettempdir()) / f"batchscope-lives-{driver}"
+
+
 def deadly(task: Task) -> nn.Module:
-    """Kills the process that makes it, as often as the file named by DEADLY_LIVES has bytes."""
-    lives = Path(os.environ["DEADLY_LIVES"])
+    """Kills the worker that makes it, as often as its driver's `lives` file has bytes."""
+    driver = multiprocessing.parent_process()
+    assert driver
+    assert driver.pid
+    lives = lives_of(driver.pid)
     if left := lives.read_bytes():
         lives.write_bytes(left[1:])
         os.kill(os.getpid(), signal.SIGKILL)

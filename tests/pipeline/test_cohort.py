@@ -47,14 +47,13 @@ class Observed(Cohort):
         super()._part(verdicts)
 
 
-def final_parameters(
-    races: list[Race], prepared: Prepared, width: int = 32
-) -> list[dict[str, torch.Tensor]]:
+def observed(races: list[Race], prepared: Prepared, width: int = 32) -> Observed:
+    """A trained cohort, with its results and the final parameters of its members."""
     plan = CohortPlan(tuple(races), width)
     cohort = Observed(plan, prepared, network(plan.cell.model), ignore)
     cohort.finals = {}
     fit(cohort)
-    return [cohort.finals[i] for i in range(len(plan.trials))]
+    return cohort
 
 
 def lone_run(
@@ -111,8 +110,8 @@ def assert_equals_lone_runs(
     races: list[Race], prepared: Prepared, scheduler: Scheduler | None = None
 ) -> None:
     """Final parameters and training losses of every member, in double precision."""
-    finals = final_parameters(races, prepared)
-    results = [r for race in train(races, prepared) for r in race]
+    cohort = observed(races, prepared)
+    finals, results = cohort.finals, cohort.results()
     members = [(race, i) for race in races for i in range(len(race.trials))]
     for position, (race, index) in enumerate(members):
         module, losses = lone_run(race, index, prepared, scheduler)
@@ -167,7 +166,9 @@ def test_member_equals_a_lone_run_of_torch_optim(
 def test_results_are_bitwise_equal_at_any_width(
     model: str, batch_size: int, prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:
-    shared = replace(recipe, precision="32-true", max_steps=24, goal=0.5, race=2.0)
+    shared = replace(
+        recipe, precision="32-true", max_steps=24, goal=0.5, race=2.0, evaluation_ratio=2.5
+    )
     rates = tuple(0.01 * 1.5**i for i in range(11))
     races = [
         make_race(shared, model=model, batch_size=batch_size, replicate=r, rates=rates)
@@ -203,14 +204,12 @@ def test_evaluating_more_often_leaves_weights_bit_identical(
     often = replace(recipe, evaluation_ratio=1.01, evaluate_test=True, precision="32-true")
     seldom = replace(recipe, evaluation_ratio=2.0, precision="32-true")
     model = f"{HERE}:batch_norm"  # evaluation must not touch the running statistics either
-    for left, right in zip(
-        final_parameters([make_race(often, model=model)], prepared),
-        final_parameters([make_race(seldom, model=model)], prepared),
-        strict=True,
-    ):
-        assert left.keys() == right.keys()
-        for name, value in left.items():
-            assert torch.equal(value, right[name]), name
+    left, right = (observed([make_race(r, model=model)], prepared).finals for r in (often, seldom))
+    assert left.keys() == right.keys()
+    for trial, state in left.items():
+        assert state.keys() == right[trial].keys()
+        for name, value in state.items():
+            assert torch.equal(value, right[trial][name]), name
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import pickle
@@ -11,18 +12,22 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import psutil
 import pytest
 
+from pipeline.engines import birth
 from pipeline.engines.inline import InlineEngine
 from pipeline.engines.local import LocalEngine
 from pipeline.events import Engine, Evaluated, Event, Finished, Started, Stopped
 from pipeline.images import Prepared
+from pipeline.machine import has_nvidia_driver
 from pipeline.outcome import Ended, RaceResult
 from pipeline.trial import CohortPlan, Recipe
 from tests.pipeline.conftest import ROOT, MakeRace
+from tests.pipeline.networks import lives_of
 
 MakeEngine = Callable[[], Engine]
 
@@ -75,6 +80,25 @@ def test_conforms(engine: Engine, plans: list[CohortPlan], prepared: Prepared) -
         assert result.environment["threads"] == "1"
 
 
+class Imports(pickle.Unpickler):
+    """Notes the modules that it needs."""
+
+    needed: ClassVar[set[str]] = set()
+
+    def find_class(self, module: str, name: str, /) -> object:
+        self.needed.add(module.partition(".")[0])
+        return super().find_class(module, name)
+
+
+def test_a_driver_reads_results_without_seconds_of_imports(
+    prepared: Prepared, plans: list[CohortPlan]
+) -> None:
+    events = list(InlineEngine(prepared).run(plans[:1]))
+    Imports(io.BytesIO(pickle.dumps(events))).load()
+    assert "pipeline" in Imports.needed
+    assert not Imports.needed & {"torch", "pytorch_lightning"}
+
+
 def test_runs_again(engine: Engine, plans: list[CohortPlan]) -> None:
     assert len(finished(list(engine.run(plans[:1])))) == 1
     assert len(finished(list(engine.run(plans[1:2])))) == 1
@@ -104,7 +128,7 @@ def test_stops_a_waiting_cohort_before_it_starts(engine: Engine, plans: list[Coh
 def test_stops_a_running_cohort_and_goes_on(
     engine: Engine, plans: list[CohortPlan], recipe: Recipe, make_race: MakeRace
 ) -> None:
-    steps = 3_000 if isinstance(engine, InlineEngine) else 10**7  # inline, stopping saves nothing
+    steps = 200 if isinstance(engine, InlineEngine) else 10**7  # inline, stopping saves nothing
     long = CohortPlan((make_race(replace(recipe, max_steps=steps)),), 8)
     engine.submit(long)
     engine.submit(plans[0])
@@ -177,20 +201,16 @@ def test_a_dead_workers_cohort_runs_again(
             np.testing.assert_array_equal(left.curve.validation_loss, right.curve.validation_loss)
 
 
-@pytest.mark.parametrize(
-    ("lives", "ended"),
-    [pytest.param(2, Ended.EXHAUSTED, marks=pytest.mark.slow), (3, Ended.FAILED)],
-)
+@pytest.mark.parametrize(("lives", "ended"), [(2, Ended.EXHAUSTED), (3, Ended.FAILED)])
 def test_a_cohort_that_kills_its_workers_is_given_up_after_three(
-    lives: int, ended: Ended, prepared_folder: Path, recipe: Recipe, make_race: MakeRace,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    (tmp_path / "lives").write_bytes(b"x" * lives)
-    monkeypatch.setenv("DEADLY_LIVES", str(tmp_path / "lives"))
+    lives: int, ended: Ended, prepared_folder: Path, recipe: Recipe, make_race: MakeRace
+) -> None:
+    lives_of(os.getpid()).write_bytes(b"x" * lives)
     race = make_race(replace(recipe, max_steps=2), model="tests.pipeline.networks:deadly")
     engine = LocalEngine(1, prepared_folder)
     results = finished(list(engine.run([CohortPlan((race,), 8)])))
     engine.close()
+    lives_of(os.getpid()).unlink()
     outcomes = results[race.fingerprint].results
     assert [r.ended for r in outcomes] == [ended] * 2
     assert ("3 workers died" in outcomes[0].message) == (ended is Ended.FAILED)
@@ -223,6 +243,48 @@ def test_handing_out_starts_no_process_that_could_fail(
     assert not engine._workers
     assert finished(list(engine.events()))
     engine.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_workers_are_forked_from_one_process_with_one_thread(
+    prepared_folder: Path, plans: list[CohortPlan]
+) -> None:
+    """A fork of a process with more would lack what the others were about to do."""
+    if has_nvidia_driver():
+        pytest.skip("workers are spawned where there is a GPU")
+    engine = LocalEngine(2, prepared_folder)
+    list(engine.run(plans[:2]))
+    first, second = (psutil.Process(w.pid).parent() for w in multiprocessing.active_children())
+    engine.close()
+    assert first is not None
+    assert first == second
+    assert first.pid != os.getpid()
+    assert first.num_threads() == 1
+
+
+@pytest.mark.parametrize(("platform", "driver"), [("linux", True), ("darwin", False)])
+def test_workers_are_spawned_where_a_fork_is_not_safe(
+    platform: str, driver: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(birth, "has_nvidia_driver", lambda: driver)
+    assert birth.worker_context().get_start_method() == "spawn"
+
+
+def test_a_spawned_worker_computes_the_same(
+    prepared_folder: Path, plans: list[CohortPlan], prepared: Prepared,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(birth, "has_nvidia_driver", lambda: True)
+    engine = LocalEngine(1, prepared_folder)
+    engine.warm_up()
+    results = finished(list(engine.run(plans[:1])))
+    engine.close()
+    expected = finished(list(InlineEngine(prepared).run(plans[:1])))
+    assert set(results) == set(expected)
+    for name, result in results.items():
+        for left, right in zip(result.results, expected[name].results, strict=True):
+            np.testing.assert_array_equal(left.curve.validation_loss, right.curve.validation_loss)
 
 
 def test_workers_end_with_the_engine(prepared_folder: Path, plans: list[CohortPlan]) -> None:
@@ -277,10 +339,11 @@ def test_workers_die_with_their_driver(prepared_folder: Path, tmp_path: Path) ->
     )  # fmt: skip
     assert driver.stdout is not None
     worker = psutil.Process(int(driver.stdout.readline()))
+    family = {worker, *psutil.Process(driver.pid).children(recursive=True)}
     driver.kill()
     driver.wait()
     driver.stdout.close()
     deadline = time.monotonic() + 30
-    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, "the worker outlived its driver"
+    while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family):
+        assert time.monotonic() < deadline, "a process outlived its driver"
         time.sleep(0.1)

@@ -71,8 +71,9 @@ def test_members_are_bitwise_equal_at_any_width_and_after_mates_have_left(
     model: str, optimiser: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:
     shared = replace(
-        recipe, optimiser=optimiser, precision="32-true", max_steps=60, goal=0.75, race=1.3
-    )
+        recipe, optimiser=optimiser, precision="32-true", max_steps=60, goal=0.75, race=1.3,
+        evaluation_ratio=2.0,
+    )  # fmt: skip
     races = [
         make_race(
             shared,

@@ -16,6 +16,14 @@ from tests.tiny import TINY, change
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that want the finished study go to one process, which makes it once."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "uninterrupted" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("uninterrupted"))
+
+
 class Clone:
     """A checkout in a folder of its own."""
 
@@ -92,3 +100,11 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = Clone(tmp_path_factory.mktemp("uninterrupted") / "clone")
     clone.repro()
     return clone
+
+
+@pytest.fixture
+def copy(uninterrupted: Clone, tmp_path: Path) -> Clone:
+    """A finished study that a test may change."""
+    folder = tmp_path / "copy"
+    shutil.copytree(uninterrupted.folder, folder, ignore=shutil.ignore_patterns(".dvc"))
+    return Clone.at(folder)

@@ -122,12 +122,11 @@ def test_a_clone_shows_every_run_without_training(clone: Clone, tmp_path: Path) 
     assert shown(other) == shown(clone)
 
 
-def test_tables_beyond_the_reach_of_params_yaml_are_refused(clone: Clone) -> None:
-    clone.repro()
-    clone.set({"sweep.learning_rates.high": "0.05", "sweep.expand.rounds": "0"})
+def test_tables_beyond_the_reach_of_params_yaml_are_refused(copy: Clone) -> None:
+    copy.set({"sweep.learning_rates.high": "0.05", "sweep.expand.rounds": "0"})
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "restore"], cwd=clone.folder,
-        env=clone.environment, text=True, capture_output=True, check=False,
+        [sys.executable, "-m", "pipeline.cli", "restore"], cwd=copy.folder,
+        env=copy.environment, text=True, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "results/sweep holds learning rates up to" in done.stderr

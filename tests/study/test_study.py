@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,14 +31,7 @@ def test_the_study_makes_everything_and_then_does_nothing(uninterrupted: Clone) 
     assert "up to date" in status.stdout
 
 
-def test_show_counts_weights_that_confirm_still_wants(uninterrupted: Clone, tmp_path: Path) -> None:
-    copy = Clone.at(tmp_path / "copy")
-    shutil.copytree(
-        uninterrupted.folder,
-        copy.folder,
-        ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts", ".dvc"),
-    )
-
+def test_show_counts_weights_that_confirm_still_wants(copy: Clone) -> None:
     def shown() -> tuple[str, int]:
         found = json.loads(copy.batchscope("study", "show", "--json"))
         return found["state"], found["confirm"]["planned"] - found["confirm"]["done"]
@@ -51,10 +43,8 @@ def test_show_counts_weights_that_confirm_still_wants(uninterrupted: Clone, tmp_
 
 @pytest.mark.parametrize("stage", ["sweep", "confirm"])
 def test_a_stage_with_nothing_to_train_opens_no_database(
-    stage: str, uninterrupted: Clone, tmp_path: Path
+    stage: str, copy: Clone, uninterrupted: Clone
 ) -> None:
-    copy = Clone.at(tmp_path / "copy")
-    shutil.copytree(uninterrupted.folder, copy.folder, ignore=shutil.ignore_patterns(".dvc"))
     code = f"""
 import sys
 from pipeline.stages.{stage} import main

@@ -67,6 +67,9 @@ class PlantedEngine:
         self.patience = patience
         self.trained: list[Race] = []
 
+    def warm_up(self) -> None:
+        """Nothing to begin."""
+
     def run(self, cohorts: Sequence[CohortPlan]) -> Iterator[Event]:
         for plan in cohorts:
             if not self.patience:

@@ -47,6 +47,9 @@ class FormulaEngine:
         default_factory=dict[CohortPlan, Iterator[Event]]
     )
 
+    def warm_up(self) -> None:
+        pass
+
     def submit(self, plan: CohortPlan) -> None:
         assert plan not in self._running and plan not in self._waiting
         self._waiting.append(plan)

@@ -1,0 +1,89 @@
+"""How workers come to life: forked where that is safe, so that seconds of imports are shared."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+from pipeline.machine import has_nvidia_driver
+
+__all__ = ["start", "warm_up", "worker_context"]
+
+_THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_ATTEMPTS: Final = 2  # after which a server's death is told
+# What a worker imports; none of it starts a thread or touches an accelerator.
+_SHARED: Final = ("pipeline.engines.worker", "pipeline.training", "pipeline.allocator")
+
+
+def worker_context() -> ForkServerContext | SpawnContext:
+    """How to start a worker.
+
+    On Linux a server process imports once what all workers need, and forks itself for each: the
+    first starts no later than on its own, the others at once. It has one thread and never trains,
+    so nothing is lost in a fork. Where there is a GPU each worker starts from nothing: a process
+    must not inherit CUDA, and libraries may look for devices as they are imported. So does it
+    elsewhere, as macOS's own libraries do not survive a fork. Source: the documentation of
+    multiprocessing, "Contexts and start methods".
+
+    Returns:
+        The context to make a worker and its line in.
+    """
+    if sys.platform != "linux" or has_nvidia_driver():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_SHARED))
+    return context
+
+
+def warm_up() -> None:
+    """Begin the imports that workers share, where they share any, without waiting for them."""
+    if worker_context().get_start_method() == "forkserver":
+        with _sheltered():
+            forkserver.ensure_running()
+
+
+def start(process: BaseProcess) -> None:
+    """Start a worker made in `worker_context`; waits for imports that it is to share.
+
+    A server that is killed before it has forked the worker is replaced, as workers are.
+    """
+    if not isinstance(process, ForkServerProcess):
+        with _sheltered():
+            process.start()
+        return
+    for _ in range(_ATTEMPTS):
+        warm_up()  # not left to `start`, during which Ctrl-C is heard
+        with suppress(EOFError, ConnectionError):
+            process.start()
+            break
+    else:
+        process.start()
+
+
+@contextmanager
+def _sheltered() -> Generator[None]:
+    """Processes started meanwhile have one thread in numerical libraries and never see Ctrl-C.
+
+    A terminal sends Ctrl-C to the whole group; this process sees it as soon as the block ends.
+    """
+    resource_tracker.ensure_running()  # its start would lift the mask
+    kept = {name: os.environ.get(name) for name in _THREADS}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
