@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tests of a file share what is costly to make, so they go to one process, in order.
+SHARED := --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -29,10 +31,10 @@ else
 endif
 
 test: $(READY) ## run the tests (some minutes)
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 $(SHARED)
 
 test-all: $(READY) ## run the tests, the slow ones included
-	$(BIN)/pytest -n 2 --dist loadgroup -m ''
+	$(BIN)/pytest -n 2 $(SHARED) -m ''
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .

@@ -1,7 +1,36 @@
 from __future__ import annotations
 
-from hypothesis import settings
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from pipeline.datasets import specification
+from pipeline.images import write_prepared
+from pipeline.settings import Settings
+from pipeline.settings_file import load_settings
+
+ROOT = Path(__file__).parents[1]
 
 # How long an example takes depends on the machine, and no test here is about time.
-settings.register_profile("batchscope", deadline=None)
-settings.load_profile("batchscope")
+hypothesis.settings.register_profile("batchscope", deadline=None)
+hypothesis.settings.load_profile("batchscope")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A whole study takes longest, so it begins first; nobody waits for it at the end."""
+    items.sort(key=lambda item: "study" not in item.path.parts)
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return load_settings(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    raw, folder = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("prepared")
+    digits = specification("digits")
+    digits.fetch(raw)
+    write_prepared(folder, settings.data, digits.read(raw))
+    return folder

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
@@ -19,6 +20,7 @@ __all__ = ["start", "warm_up", "worker_context"]
 
 _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _ATTEMPTS: Final = 2  # after which a server's death is told
+_LONGEST: Final = 70  # bytes; a socket's address has 108, of which multiprocessing takes some 35
 # What a worker imports; none of it starts a thread or touches an accelerator.
 _SHARED: Final = ("pipeline.engines.worker", "pipeline.training", "pipeline.allocator")
 
@@ -29,14 +31,17 @@ def worker_context() -> ForkServerContext | SpawnContext:
     On Linux a server process imports once what all workers need, and forks itself for each: the
     first starts no later than on its own, the others at once. It has one thread and never trains,
     so nothing is lost in a fork. Where there is a GPU each worker starts from nothing: a process
-    must not inherit CUDA, and libraries may look for devices as they are imported. So does it
-    elsewhere, as macOS's own libraries do not survive a fork. Source: the documentation of
-    multiprocessing, "Contexts and start methods".
+    must not inherit CUDA, and libraries may look for devices as they are imported. So does it on
+    other systems, as macOS's own libraries do not survive a fork, and where the folder for
+    temporary files has too long a name for the server's socket. A forked worker has the
+    environment variables of when the server started. Source: the documentation of multiprocessing,
+    "Contexts and start methods".
 
     Returns:
         The context to make a worker and its line in.
     """
-    if sys.platform != "linux" or has_nvidia_driver():
+    room = len(os.fsencode(tempfile.gettempdir())) <= _LONGEST
+    if sys.platform != "linux" or has_nvidia_driver() or not room:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_SHARED))

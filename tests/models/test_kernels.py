@@ -57,7 +57,7 @@ def test_both_kernels_train_the_same_network(
     """To rounding, in double precision; networks that draw random numbers train solo only."""
     if network(name).stochastic:
         pytest.skip("draws random numbers, so it trains solo")
-    shared = replace(recipe, max_steps=1 if name == "resnet18" else 12, evaluation_ratio=2.0)
+    shared = replace(recipe, max_steps=1 if name == "resnet18" else 6, evaluation_ratio=2.0)
     rates = (0.003, 0.01)
     curves = []
     for kernel in ("stacked", "solo"):

@@ -6,11 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.datasets import specification
 from pipeline.fingerprint import race_fingerprint
-from pipeline.images import Prepared, load_prepared, write_prepared
-from pipeline.settings import Settings
-from pipeline.settings_file import load_settings
+from pipeline.images import Prepared, load_prepared
 from pipeline.trial import Race, Recipe, Trial
 
 ROOT = Path(__file__).parents[2]
@@ -23,20 +20,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def settings() -> Settings:
-    return load_settings(ROOT / "params.yaml")
-
-
-@pytest.fixture(scope="session")
-def prepared_folder(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
-    raw, folder = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("prepared")
-    digits = specification("digits")
-    digits.fetch(raw)
-    write_prepared(folder, settings.data, digits.read(raw))
-    return folder
 
 
 @pytest.fixture(scope="session")

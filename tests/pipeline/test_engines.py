@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -262,12 +263,16 @@ def test_workers_are_forked_from_one_process_with_one_thread(
     assert first.num_threads() == 1
 
 
-@pytest.mark.parametrize(("platform", "driver"), [("linux", True), ("darwin", False)])
-def test_workers_are_spawned_where_a_fork_is_not_safe(
-    platform: str, driver: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("platform", "driver", "folder"),
+    [("linux", True, "/tmp"), ("darwin", False, "/tmp"), ("linux", False, f"/{'long' * 18}")],
+)
+def test_workers_are_spawned_where_a_fork_is_not_safe_or_has_no_socket(
+    platform: str, driver: bool, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(birth, "has_nvidia_driver", lambda: driver)
+    monkeypatch.setattr(tempfile, "tempdir", folder)
     assert birth.worker_context().get_start_method() == "spawn"
 
 

@@ -16,14 +16,6 @@ from tests.tiny import TINY, change
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that want the finished study go to one process, which makes it once."""
-    for item in items:
-        if isinstance(item, pytest.Function) and "uninterrupted" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("uninterrupted"))
-
-
 class Clone:
     """A checkout in a folder of its own."""
 

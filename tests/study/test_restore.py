@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,17 +119,6 @@ def test_a_clone_shows_every_run_without_training(clone: Clone, tmp_path: Path) 
     # A second time there is nothing to do, and nothing is lost.
     run(other, "batchscope", "restore")
     assert shown(other) == shown(clone)
-
-
-def test_tables_beyond_the_reach_of_params_yaml_are_refused(copy: Clone) -> None:
-    copy.set({"sweep.learning_rates.high": "0.05", "sweep.expand.rounds": "0"})
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "restore"], cwd=copy.folder,
-        env=copy.environment, text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert "results/sweep holds learning rates up to" in done.stderr
-    assert "beyond what sweep.learning_rates and sweep.expand in params.yaml reach" in done.stderr
 
 
 def test_nothing_to_restore_is_told(clone: Clone) -> None:

@@ -62,6 +62,17 @@ assert not {{"mlflow", "optuna", "sqlalchemy"}} & set(sys.modules)
     assert {name: (copy.folder / name).read_bytes() for name in databases} == databases
 
 
+def test_restore_refuses_tables_beyond_the_reach_of_params_yaml(copy: Clone) -> None:
+    copy.set({"sweep.learning_rates.high": "0.05", "sweep.expand.rounds": "0"})
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "restore"], cwd=copy.folder,
+        env=copy.environment, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "results/sweep holds learning rates up to" in done.stderr
+    assert "beyond what sweep.learning_rates and sweep.expand in params.yaml reach" in done.stderr
+
+
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
