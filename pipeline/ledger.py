@@ -140,11 +140,15 @@ class Ledger:
     @contextmanager
     def _aside(self, target: Path) -> Generator[IO[bytes]]:
         aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        with aside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(target)
+        try:
+            with aside.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(target)
+        except BaseException:  # Ctrl-C or a full disk: half a file is of no use
+            aside.unlink(missing_ok=True)
+            raise
         _sync_folder(self._folder)
 
     def _set_aside(self, path: Path, problem: Exception) -> None:

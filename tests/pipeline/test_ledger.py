@@ -139,16 +139,37 @@ def test_a_file_that_goes_while_it_is_looked_for_is_missing(
     assert ledger.read(race.fingerprint) is None
 
 
-def test_a_writer_killed_midway_leaves_no_result(
-    ledger: Ledger, race: Race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(_: int) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(errno.ENOSPC, "no space left")])
+def test_a_writer_stopped_midway_leaves_nothing(
+    stop: BaseException | type[BaseException], ledger: Ledger, race: Race, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def stopped(_: int) -> None:
+        raise stop
 
-    monkeypatch.setattr(os, "fsync", killed)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(os, "fsync", stopped)
+    with pytest.raises((KeyboardInterrupt, OSError)):
         ledger.write(result_of(race))
     assert race.fingerprint not in ledger
+    assert ledger.read(race.fingerprint) is None
+    assert list((tmp_path / "ledger").iterdir()) == []
+
+
+def test_what_a_killed_writer_left_aside_is_removed(
+    ledger: Ledger, race: Race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: int) -> None:
+        raise KeyboardInterrupt
+
+    def untidy(path: Path, missing_ok: bool = False) -> None:
+        """A killed process tidies nothing."""
+
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "fsync", stopped)
+        killed.setattr(Path, "unlink", untidy)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.write(result_of(race))
+    assert len(list((tmp_path / "ledger").iterdir())) == 1
     assert ledger.read(race.fingerprint) is None
     ledger.clean()
     assert list((tmp_path / "ledger").iterdir()) == []
