@@ -5,28 +5,42 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-__all__ = ["folder_aside", "write_aside"]
+__all__ = ["file_aside", "folder_aside", "write_aside"]
+
+
+@contextmanager
+def file_aside(path: Path, partial: Path) -> Generator[IO[bytes]]:
+    """Replace a file by one that is written aside.
+
+    Args:
+        path: What to replace or make.
+        partial: What to write meanwhile, in the same folder.
+
+    Yields:
+        The file to write. It becomes ``path`` when the block ends, and goes when it fails.
+    """
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:  # Ctrl-C or a full disk, say: half a file takes room and is of no use
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def write_aside(path: Path, content: bytes) -> None:
     """Write a file so that ``path`` never holds part of it; folders above are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:  # a full disk, say: half a file takes room and is of no use
-        partial.unlink(missing_ok=True)
-        raise
+    with file_aside(path, path.with_name(f".{path.name}.partial")) as file:
+        file.write(content)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.aside import file_aside
 from pipeline.outcome import Curve, Ended, RaceResult, TrialResult, Weights
 from pipeline.probe_plan import Probed
 from pipeline.trial import Race, Recipe, Trial
@@ -139,16 +140,8 @@ class Ledger:
 
     @contextmanager
     def _aside(self, target: Path) -> Generator[IO[bytes]]:
-        aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            with aside.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(target)
-        except BaseException:  # Ctrl-C or a full disk: half a file is of no use
-            aside.unlink(missing_ok=True)
-            raise
+        with file_aside(target, target.with_name(f".{target.name}.{os.getpid()}.tmp")) as file:
+            yield file
         _sync_folder(self._folder)
 
     def _set_aside(self, path: Path, problem: Exception) -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -19,7 +19,7 @@ from pipeline.machine import has_nvidia_driver
 __all__ = ["start", "warm_up", "worker_context"]
 
 _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_ATTEMPTS: Final = 2  # after which a server's death is told
+_ATTEMPTS: Final = 3  # after which a server's death is told
 _LONGEST: Final = 70  # bytes; a socket's address has 108, of which multiprocessing takes some 35
 # What a worker imports; none of it starts a thread or touches an accelerator.
 _SHARED: Final = ("pipeline.engines.worker", "pipeline.training", "pipeline.allocator")
@@ -59,18 +59,26 @@ def start(process: BaseProcess) -> None:
     """Start a worker made in `worker_context`; waits for imports that it is to share.
 
     A server that is killed before it has forked the worker is replaced, as workers are.
+
+    Args:
+        process: Not started yet.
+
+    Raises:
+        EOFError: If one server after the other was killed.
+        ConnectionError: Likewise.
     """
     if not isinstance(process, ForkServerProcess):
         with _sheltered():
             process.start()
         return
-    for _ in range(_ATTEMPTS):
+    for left in reversed(range(_ATTEMPTS)):
         warm_up()  # not left to `start`, during which Ctrl-C is heard
-        with suppress(EOFError, ConnectionError):
+        try:
             process.start()
             break
-    else:
-        process.start()
+        except (EOFError, ConnectionError):
+            if not left:
+                raise
 
 
 @contextmanager

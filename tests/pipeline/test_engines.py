@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import psutil
@@ -84,7 +83,9 @@ def test_conforms(engine: Engine, plans: list[CohortPlan], prepared: Prepared) -
 class Imports(pickle.Unpickler):
     """Notes the modules that it needs."""
 
-    needed: ClassVar[set[str]] = set()
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.needed: set[str] = set()
 
     def find_class(self, module: str, name: str, /) -> object:
         self.needed.add(module.partition(".")[0])
@@ -95,9 +96,10 @@ def test_a_driver_reads_results_without_seconds_of_imports(
     prepared: Prepared, plans: list[CohortPlan]
 ) -> None:
     events = list(InlineEngine(prepared).run(plans[:1]))
-    Imports(io.BytesIO(pickle.dumps(events))).load()
-    assert "pipeline" in Imports.needed
-    assert not Imports.needed & {"torch", "pytorch_lightning"}
+    imports = Imports(io.BytesIO(pickle.dumps(events)))
+    imports.load()
+    assert "pipeline" in imports.needed
+    assert not imports.needed & {"torch", "pytorch_lightning"}
 
 
 def test_runs_again(engine: Engine, plans: list[CohortPlan]) -> None:
