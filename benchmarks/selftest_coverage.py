@@ -4,7 +4,8 @@ Run it with python -m benchmarks.selftest_coverage. For every seed it sweeps the
 the selftest's settings (`pipeline/quadratic/study.yaml`), through the same design, runner, cohorts,
 ledger and tables as any study, and compares tuned learning rate and window with the truth. What was
 trained stays in --folder, so that a run that was stopped goes on. With --zoom N every cell is
-searched too, in a round of N learning rates per replicate. It prints the tables of
+searched too, in a round of N learning rates per replicate. With --emulated races are simulated
+exactly instead of trained, which takes seconds a seed. It prints the tables of
 docs/science-selftest.md and writes benchmarks/selftest_coverage.json with its conditions.
 """
 
@@ -16,13 +17,14 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy import stats
 
 from benchmarks.conditions import machine
+from benchmarks.emulated import emulated
 from benchmarks.preparation import prepared_in
 from pipeline.engines.inline import InlineEngine
 from pipeline.finickiness.grid import grid_curves
@@ -41,9 +43,13 @@ from pipeline.tables import curves_table, trials_table
 from pipeline.tuned import tuned_by
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from pipeline.outcome import RaceResult
     from pipeline.quadratic.truth import Truth
+    from pipeline.trial import Race
+
+    Run = Callable[[Sequence[Race]], list[RaceResult]]
 
 
 @dataclass(frozen=True)
@@ -63,21 +69,30 @@ def main() -> None:
     """Sweep for every seed asked, and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--folder", type=Path, default=Path("/tmp/selftest_coverage"))
-    parser.add_argument("--seeds", type=int, default=20, help="how many, from 0 on")
+    parser.add_argument("--seeds", type=int, default=20, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="seed")
     parser.add_argument("--zoom", type=int, default=0, help="learning rates of a search round")
+    parser.add_argument("--emulated", action="store_true", help="simulate races, train none")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     prepared, started = prepared_in(asked.folder, selftest_settings().data), time.process_time()
-    engine = InlineEngine(load_prepared(prepared))
-    cells: list[Cell] = []
-    for seed in range(asked.seeds):
-        runner = Runner("sweep", Ledger(asked.folder / "ledger", print), engine, (), 48, print)
-        cells += _sweep(seed, asked.zoom, prepared, runner)
+    run = emulated if asked.emulated else _trained(asked.folder, prepared)
+    cells = [
+        cell
+        for seed in range(asked.first, asked.first + asked.seeds)
+        for cell in _sweep(seed, asked.zoom, prepared, run)
+    ]
     seconds = time.process_time() - started
     known = _truths(prepared)
     _tell(cells, known)
     content = {
-        "conditions": _conditions(asked.seeds, asked.zoom, seconds),
+        "conditions": {
+            "seeds": [asked.first, asked.seeds],
+            "zoom": asked.zoom,
+            "emulated": asked.emulated,
+            "cpu_seconds": round(seconds),
+            **machine(),
+        },
         "truth": [asdict(true) for true in known.values()],
         "cells": [asdict(cell) for cell in cells],
     }
@@ -85,14 +100,23 @@ def main() -> None:
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _sweep(seed: int, zoom: int, prepared: Path, runner: Runner) -> list[Cell]:
+def _trained(folder: Path, prepared: Path) -> Run:
+    engine, ledger = InlineEngine(load_prepared(prepared)), Ledger(folder / "ledger", print)
+
+    def run(races: Sequence[Race]) -> list[RaceResult]:
+        return Runner("sweep", ledger, engine, (), 48, print).run(races)
+
+    return run
+
+
+def _sweep(seed: int, zoom: int, prepared: Path, run: Run) -> list[Cell]:
     settings = selftest_settings(seed=seed)
     if zoom:
         round_of = {"sampler": "zoom", "proposals": zoom, "limit": zoom, "until": 1.000001}
         tree = settings.model_dump(mode="json")
         tree["sweep"]["search"] = round_of
         settings = Settings.model_validate(tree)
-    results = searched(design_of(settings, read_manifest(prepared)), runner.run)
+    results = searched(design_of(settings, read_manifest(prepared)), run)
     trials, curves = trials_table(results), curves_table(results)
     goals = settings.sweep.goals
     tuned = tuned_by(settings, trials, curves)
@@ -137,15 +161,6 @@ def _tell(cells: Sequence[Cell], known: dict[int, Truth]) -> None:
         f"covered: {sum(covered)} of {len(covered)} ({np.mean(covered):.1%}); a method that covers "
         f"95 % does so in {low:.0f} to {high:.0f}, 95 times in 100"
     )
-
-
-def _conditions(seeds: int, zoom: int, seconds: float) -> dict[str, Any]:
-    return {
-        "seeds": seeds,
-        "zoom": zoom,
-        "cpu_seconds": round(seconds),
-        **machine(),
-    }
 
 
 if __name__ == "__main__":

@@ -118,16 +118,19 @@ def _tuned(sweep: _Trained, settings: Settings) -> pd.DataFrame:
         keys = sweep.trials.loc[drawn, "fingerprint"]
         curves = sweep.curves[sweep.curves["fingerprint"].isin(keys)]
         found = tuned_by(settings, sweep.trials[drawn].reset_index(drop=True), curves)
-        reference = found.loc[found["batch_size"] == REFERENCE, "learning_rate"].item()
+        at_reference = found["batch_size"] == REFERENCE
+        reference = found.loc[at_reference, ["learning_rate", "survived"]].to_numpy()[0]
         rows += [
             {
                 "draw": draw,
                 "replicates": " ".join(map(str, three)),
                 **row,
-                "tuned": preferred(row["learning_rate"]),
-                "constant": preferred(reference),
+                "tuned": preferred(row["learning_rate"], row.pop("survived")),
+                "constant": preferred(*reference),
             }
-            for row in found[["batch_size", "learning_rate", "low", "high"]].to_dict("records")
+            for row in found[["batch_size", "learning_rate", "low", "high", "survived"]].to_dict(
+                "records"
+            )
         ]
     return pd.DataFrame(rows)
 

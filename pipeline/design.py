@@ -8,13 +8,13 @@ from typing import Any
 
 from models.registry import stochastic
 from pipeline.batch_sizes import resolved_reference
+from pipeline.carried import TunedSetting, carried
 from pipeline.fingerprint import race_fingerprint
 from pipeline.points import design_points
-from pipeline.preferred import preferred
 from pipeline.settings import MAX_REPLICATES, PILOT_REPLICATES, Rule, Settings
 from pipeline.trial import Cell, Device, Hyperparameters, Kernel, Race, Recipe, Trial
 
-__all__ = ["Assignment", "CellPlan", "Design", "scaled"]
+__all__ = ["Assignment", "CellPlan", "Design"]
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,12 @@ class Design:
         fingerprint = race_fingerprint(race.trials, recipe, self.data_digest)
         return replace(race, recipe=recipe, fingerprint=fingerprint)
 
-    def confirm(
-        self, tuned: Mapping[Cell, Hyperparameters], reference: int
-    ) -> tuple[Assignment, ...]:
+    def confirm(self, tuned: Mapping[Cell, TunedSetting], reference: int) -> tuple[Assignment, ...]:
         """Confirmation of tuned settings, with fresh replicates and to the full budget.
 
         Args:
-            tuned: What was tuned, by cell; cells without it are left out.
+            tuned: What was tuned, by cell; cells without it are left out. Trained are preferred
+                numbers (`carried`).
             reference: Batch size whose tuned learning rate the other rules carry, together with
                 its momentum and weight decay.
 
@@ -147,7 +146,7 @@ class Design:
             Assignment(rule, self._confirm_race(cell, replicate, chosen))
             for cell in self.feasible()
             for rule in self.settings.confirm.rules
-            for chosen in [_chosen(rule, cell, tuned, reference)]
+            for chosen in [carried(rule, cell, tuned, reference)]
             if chosen is not None
             for replicate in range(
                 MAX_REPLICATES, MAX_REPLICATES + self.settings.confirm.replicates
@@ -196,39 +195,3 @@ class Design:
         # Random numbers drawn in forward would depend on cohort mates under vmap.
         solo = cell.batch_size > threshold or stochastic(cell.model)
         return "solo" if solo else "stacked"
-
-
-def scaled(rule: Rule, rate: float, batch_size: int, reference: int) -> float:
-    """Learning rate at ``batch_size`` by a rule that carries ``rate`` over from ``reference``.
-
-    Constant; linear, ∝ B (Goyal et al. 2017); square root, ∝ √B (Hoffer et al. 2017).
-
-    Args:
-        rule: Which rule; ``tuned`` carries nothing over.
-        rate: Tuned learning rate at the reference.
-        batch_size: In examples.
-        reference: In examples.
-
-    Returns:
-        The learning rate.
-
-    Raises:
-        ValueError: If the rule is ``tuned``.
-    """
-    if rule == "tuned":
-        raise ValueError("the rule tuned carries no learning rate over; look it up by cell")
-    exponent = {"constant": 0.0, "linear": 1.0, "sqrt": 0.5}[rule]
-    return rate * (batch_size / reference) ** exponent
-
-
-def _chosen(
-    rule: Rule, cell: Cell, tuned: Mapping[Cell, Hyperparameters], reference: int
-) -> Hyperparameters | None:
-    """What a rule trains at a cell, or None where what it builds on is not known."""
-    if rule == "tuned":
-        return tuned.get(cell)
-    origin = tuned.get(Cell(cell.model, reference))
-    if origin is None:
-        return None
-    rate = preferred(scaled(rule, origin.learning_rate, cell.batch_size, reference))
-    return origin._replace(learning_rate=rate)

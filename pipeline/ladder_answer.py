@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pipeline.verdict import HOLDS_ZERO
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,11 +54,14 @@ def _against(origin: str, one: Verdict) -> str:
     between = f", corrected interval {min(limits):+.2f} to {max(limits):+.2f}" if limits else ""
     number = f"{sign * value + 0.0:+.2f} octaves{between}, {one.replicates} replicates"
     if one.more_finicky is None:
-        needed = one.replicates_needed
-        more = (
-            f"; about {needed:,} would show such a difference"
-            if needed
-            else "; more of them alone would not show such a difference"
-        )
-        return f"against {origin} not resolved ({number}: {one.reason}{more})"
+        return f"against {origin} not resolved ({number}: {one.reason}{_more(one)})"
     return f"{'more' if one.more_finicky == _CNN else 'less'} finicky than {origin} ({number})"
+
+
+def _more(one: Verdict) -> str:
+    """Whether more replicates would help, where that is what it lacks."""
+    if one.reason != HOLDS_ZERO:
+        return ""
+    if one.replicates_needed:
+        return f"; about {one.replicates_needed:,} would show such a difference"
+    return "; more of them alone would not show such a difference"

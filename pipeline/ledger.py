@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.aside import file_aside
-from pipeline.outcome import Curve, Ended, RaceResult, TrialResult, Weights
+from pipeline.outcome import RaceResult, Weights
 from pipeline.probe_plan import Probed
-from pipeline.trial import Race, Recipe, Trial
+from pipeline.race_file import decoded, encoded
 
 __all__ = ["Ledger", "read_parquet", "read_weights"]
-
-_METADATA = b"batchscope"
-_COLUMNS = {
-    "steps": pa.int64(),
-    "validation_loss": pa.float64(),
-    "validation_error": pa.float64(),
-    "train_loss": pa.float64(),
-    "test_loss": pa.float64(),
-    "test_error": pa.float64(),
-}
 
 
 class Ledger:
@@ -73,7 +60,7 @@ class Ledger:
         self._folder.mkdir(parents=True, exist_ok=True)
         target = self._final(fingerprint) if result.final else self._failed(fingerprint)
         with self._aside(target) as file:
-            pq.write_table(_encode(result), file)  # pyright: ignore[reportUnknownMemberType]
+            pq.write_table(encoded(result), file)  # pyright: ignore[reportUnknownMemberType]
         if result.final:
             self._failed(fingerprint).unlink(missing_ok=True)
 
@@ -115,14 +102,14 @@ class Ledger:
         """
         for path in (self._final(fingerprint), self._failed(fingerprint)):
             try:
-                return _decode(read_parquet(path), fingerprint)
+                return decoded(read_parquet(path), fingerprint)
             except FileNotFoundError:
                 continue
             except OSError as problem:
                 if problem.errno is not None:  # pyarrow's have none
                     raise
                 self._set_aside(path, problem)
-            except (KeyError, TypeError, ValueError) as problem:
+            except (KeyError, TypeError, ValueError, pa.ArrowException) as problem:
                 self._set_aside(path, problem)
         return None
 
@@ -177,56 +164,6 @@ def read_parquet(path: Path) -> pa.Table:
     """A small file as a table, in a tenth of the time that pandas or ``read_table`` take."""
     with pq.ParquetFile(path) as file:
         return file.read(use_threads=False)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _encode(result: RaceResult) -> pa.Table:
-    """One row per evaluation; everything else as JSON in the schema's metadata."""
-    curves = [trial.curve for trial in result.results]
-    lengths = [len(curve.steps) for curve in curves]
-    columns: dict[str, Any] = {"member": pa.array(np.repeat(np.arange(len(curves)), lengths))}
-    for name, kind in _COLUMNS.items():
-        joined = np.concatenate([getattr(curve, name) for curve in curves])
-        columns[name] = pa.array(joined, type=kind)
-    content = {
-        "race": asdict(result.race),
-        "ended": [str(trial.ended) for trial in result.results],
-        "messages": [trial.message for trial in result.results],
-        "started_at": result.started_at,
-        "seconds": result.seconds,
-        "environment": result.environment,
-    }
-    return pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(content)})
-
-
-def _decode(table: pa.Table, fingerprint: str) -> RaceResult:
-    content = json.loads(table.schema.metadata[_METADATA])
-    race = content["race"]
-    if race["fingerprint"] != fingerprint:
-        raise ValueError(f"holds race {race['fingerprint']}")
-    member = table["member"].to_numpy()
-    arrays = {name: table[name].to_numpy() for name in _COLUMNS}
-    edges = np.searchsorted(member, np.arange(len(race["trials"]) + 1))
-    curves = [
-        Curve(**{name: column[a:b].copy() for name, column in arrays.items()})
-        for a, b in itertools.pairwise(edges)
-    ]
-    return RaceResult(
-        race=Race(
-            fingerprint,
-            tuple(Trial(**trial) for trial in race["trials"]),
-            Recipe(**race["recipe"] | {"landmarks": tuple(race["recipe"]["landmarks"])}),
-            race["origin"],
-        ),
-        results=tuple(
-            TrialResult(Ended(ended), curve, message)
-            for ended, curve, message in zip(
-                content["ended"], curves, content["messages"], strict=True
-            )
-        ),
-        started_at=content["started_at"],
-        seconds=content["seconds"],
-        environment=content["environment"],
-    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -67,7 +67,7 @@ def probe_estimates(
 
 
 def _measured(rows: pd.DataFrame, confidence: float) -> Json:
-    """Estimates from one row per replicate."""
+    """Estimates from one row per replicate; counted are those whose signal and noise are known."""
     columns = {name: rows[name].to_numpy(dtype=np.float64) for name in _MEASURES}
     found = np.isfinite(columns["signal"]) & np.isfinite(columns["noise"])
     signal, noise = columns["signal"][found], columns["noise"][found]
@@ -76,7 +76,7 @@ def _measured(rows: pd.DataFrame, confidence: float) -> Json:
         for name, values in columns.items()
     }
     return {
-        "replicates": len(rows),
+        "replicates": int(np.count_nonzero(found)),
         "noise_scale": asdict(ratio_of_means(noise, signal, confidence)),
         **means,
     }

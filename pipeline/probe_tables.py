@@ -54,7 +54,7 @@ def probes_table(results: Sequence[RaceResult], digest: str) -> pd.DataFrame:
 
     Returns:
         The trial's model, batch_size, replicate, learning_rate (by its schedule, of the step that
-        comes next) and weight_decay, the optimiser's
+        comes next; of the last one where the budget is spent) and weight_decay, the optimiser's
         ``stability_limit`` (NaN where the rule has none), ``examples`` processed by then, the
         columns of `ProbeRow`, and the digest.
     """
@@ -145,12 +145,13 @@ def _rows(result: RaceResult) -> list[dict[str, Any]]:
 
 def _design(result: RaceResult, member: int, step: int) -> dict[str, Any]:
     trial, recipe = result.race.trials[member], result.race.recipe
+    factor = Schedule.of(recipe).factor(min(step, recipe.max_steps - 1))  # of a step that is taken
     return {
         "fingerprint": result.race.fingerprint,
         "model": trial.model,
         "batch_size": trial.batch_size,
         "replicate": trial.replicate,
-        "learning_rate": trial.learning_rate * Schedule.of(recipe).factor(step),
+        "learning_rate": trial.learning_rate * factor,
         "weight_decay": trial.weight_decay,
         "stability_limit": stability_limit(trial, recipe),
     }

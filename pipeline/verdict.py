@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["RULE", "Beside", "Verdict", "verdicts"]
+__all__ = ["HOLDS_ZERO", "RULE", "Beside", "Verdict", "verdicts"]
 
 RULE: Final = "constant"
 """The primary measure is F2 with the learning rate left unchanged."""
+
+HOLDS_ZERO: Final = "the corrected interval of the difference holds 0"
+"""The one reason for which more replicates may resolve a verdict."""
 
 _GOALS: Final = 3
 _POWER: Final = 0.8
@@ -32,6 +35,8 @@ _POWER: Final = 0.8
 @dataclass(frozen=True)
 class Beside:
     """Batch sizes that the comparison cannot hold, for not every replicate reached the goal there.
+
+    A model that was not trained at a batch size did not reach it there either.
 
     Attributes:
         only_first: Where only the first model did.
@@ -66,7 +71,8 @@ class Verdict:
         replicates: Pairs of replicates.
         choice_noise: Standard deviation of the difference over sweeps under other seeds.
         detectable: Difference that these replicates find with power 80 %.
-        replicates_needed: Replicates that would find the difference seen with power 80 %.
+        replicates_needed: Replicates that would find the difference seen with power 80 %; None
+            where it is for another reason that it was not found, or no number would.
         beside: What the comparison leaves out.
         reason: Why not resolved; empty where it is.
     """
@@ -157,13 +163,13 @@ def _pair(
     noise: Callable[[str, Sequence[int]], float | None],
 ) -> _Pair:
     one, other = (model.reached for model in own)
-    shared = sorted(set(one) & set(other))
-    both = tuple(size for size in shared if one[size] and other[size])
+    sizes = sorted(set(one) | set(other))
+    both = tuple(size for size in sizes if one.get(size) and other.get(size))
     counted = sorted(own[0].tuned & own[1].tuned)
     beside = Beside(
-        tuple(size for size in shared if one[size] and not other[size]),
-        tuple(size for size in shared if other[size] and not one[size]),
-        tuple(size for size in shared if not one[size] and not other[size]),
+        tuple(size for size in sizes if one.get(size) and not other.get(size)),
+        tuple(size for size in sizes if other.get(size) and not one.get(size)),
+        tuple(size for size in sizes if not one.get(size) and not other.get(size)),
         mean_interval(differences(*own, goals[-1], counted), confidence),
     )
     seen = [differences(*own, goal, both) for goal in goals]
@@ -200,7 +206,7 @@ def _verdict(
         len(pair.differences[-1]),
         pair.noise,
         detectable(*spread, test.pairs, *strict) if test else None,
-        replicates_needed(test.mean, *spread, *strict) if test and reason else None,
+        replicates_needed(test.mean, *spread, *strict) if test and reason == HOLDS_ZERO else None,
         pair.beside,
         reason,
     )
@@ -216,7 +222,7 @@ def _unresolved(pair: _Pair, step: Step | None, level: float, signs: tuple[float
     if len(signs) < _GOALS:
         return f"{len(signs)} goals, of {_GOALS} needed"
     if step.p_value > level:
-        return "the corrected interval of the difference holds 0"
-    if len({sign > 0 for sign in signs}) > 1:
+        return HOLDS_ZERO
+    if len(set(np.sign(signs).tolist())) > 1:
         return "the sign of the difference is not the same at every goal"
     return ""

@@ -24,7 +24,7 @@ FOLDERS = ("engines", "tracking")  # likewise, whole packages
 # Reached only through the check of params.yaml, which ends a stage or changes nothing.
 CHECKS = {"datasets", "splits", "batch_sizes"}
 # What the report stage reaches only through MLflow, which it shows its outputs in.
-PUBLISHES = {"images", "ledger", "predictor"}
+PUBLISHES = {"images", "ledger", "predictor", "race_file"}
 USES = {
     "download": {"datasets"},
     "prepare": {"datasets", "splits"},

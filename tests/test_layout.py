@@ -105,7 +105,8 @@ def test_files_and_functions_are_short(module: str) -> None:
 
 def test_estimators_know_neither_torch_nor_files() -> None:
     finickiness = [name for name in MODULES if name.startswith("pipeline.finickiness.")]
-    for name in ("observations", "tuning", "hyperbola", "trade_off", "steps_to_goal",
+    for name in ("observations", "tuning", "cell_trials", "cliff", "hyperbola",
+                 "trade_off", "steps_to_goal",
                  "hyperbola_fit", "bounded", "shape_free", "smooth_curve", "replicates",
                  "fixed_budget", "estimates", "intervals", "best_setting", "ratio",
                  "probe_estimates", "scaling_rules", "rule_curves", "paired_test",

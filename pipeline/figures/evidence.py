@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pipeline.intervals import Interval
 
 __all__ = [
+    "BoundedInterval",
     "CellEstimate",
-    "CriticalBatchSize",
     "Estimates",
     "FixedBudget",
     "GoalSteps",
@@ -112,8 +112,8 @@ class CellEstimate:
 
 
 @dataclass(frozen=True)
-class CriticalBatchSize:
-    """In examples, by one definition; ``bound`` is the side an unbracketed one is bounded on."""
+class BoundedInterval:
+    """What a fit says of one number; ``bound`` is the side an unbracketed one is bounded on."""
 
     interval: Interval
     bound: Literal["lower", "upper"] | None
@@ -125,9 +125,9 @@ class TradeOff:
 
     Attributes:
         goal: Level of validation error or loss.
-        s_min: Steps that no batch size goes below; None where not resolved.
-        e_min: Examples that no batch size goes below; None where not resolved.
-        critical: The critical batch size e_min/s_min; None where not resolved.
+        s_min: Steps that no batch size goes below.
+        e_min: Examples that no batch size goes below.
+        critical: The critical batch size e_min/s_min, in examples; None where not resolved.
         overhead20: Where examples are 20 % above the fewest, without the form; None likewise.
         slope_half: Where steps fall as 1/√B, without the form; None likewise.
         misfit: p-value of the lack-of-fit test, small where the form does not fit; None untested.
@@ -137,11 +137,11 @@ class TradeOff:
     """
 
     goal: float
-    s_min: float | None
-    e_min: float | None
-    critical: CriticalBatchSize | None
-    overhead20: CriticalBatchSize | None
-    slope_half: CriticalBatchSize | None
+    s_min: BoundedInterval
+    e_min: BoundedInterval
+    critical: BoundedInterval | None
+    overhead20: BoundedInterval | None
+    slope_half: BoundedInterval | None
     misfit: float | None
     points: int
     resolved: bool

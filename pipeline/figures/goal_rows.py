@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.wording import number, span
 
 if TYPE_CHECKING:
-    from pipeline.figures.evidence import Study, TradeOff
+    from pipeline.figures.evidence import Study
     from pipeline.intervals import Interval
 
 __all__ = ["FIT", "PERFECT", "Measure", "Row", "fits", "means", "perfect_scaling", "replicates"]
@@ -68,14 +68,15 @@ def fits(study: Study, measure: Measure, marks: list[Row]) -> list[Row]:
             sizes: list[int] = [
                 row["batch_size"] for row in marks if (row["model"], row["goal"]) == own
             ]
-            if len(sizes) < 2 or fit.s_min is None or fit.e_min is None:
+            fewest, examples = fit.s_min.interval.value, fit.e_min.interval.value
+            if len(sizes) < 2 or fewest is None or examples is None:
                 continue
             rows += [
                 {
                     "model": model,
                     "batch_size": size,
                     "goal": own[1],
-                    measure: _hyperbola(fit, size, measure),
+                    measure: _hyperbola(fewest, examples, size, measure),
                     "line": FIT,
                 }
                 for size in map(float, np.geomspace(min(sizes), max(sizes), _CURVE_POINTS))
@@ -83,9 +84,9 @@ def fits(study: Study, measure: Measure, marks: list[Row]) -> list[Row]:
     return rows
 
 
-def _hyperbola(fit: TradeOff, size: float, measure: Measure) -> float:
+def _hyperbola(fewest: float, examples: float, size: float, measure: Measure) -> float:
     """S(B) = s_min + e_min/B, and E(B) = B·S(B) (McCandlish et al. 2018, arXiv 1812.06162)."""
-    steps = (fit.s_min or 0.0) + (fit.e_min or 0.0) / size
+    steps = fewest + examples / size
     return steps if measure == "steps" else steps * size
 
 

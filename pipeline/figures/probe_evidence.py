@@ -19,11 +19,13 @@ class Probe:
 
     Attributes:
         examples: Processed by then.
-        noise_scale: B_simple, in examples; its value None where |G|² is not resolved.
+        replicates: Those whose noise scale was measured.
+        noise_scale: B_simple, in examples; without upper limit where |G|² may be 0.
         sharpness: η·(λ_max + weight decay).
     """
 
     examples: int
+    replicates: int
     noise_scale: Interval
     sharpness: Interval
 
@@ -51,7 +53,12 @@ def read_probes(found: Json | None) -> CellProbes | None:
         found["group"],
         found["stability_limit"],
         tuple(
-            Probe(point["examples"], _interval(point["noise_scale"]), _interval(point["sharpness"]))
+            Probe(
+                point["examples"],
+                point["replicates"],
+                _interval(point["noise_scale"]),
+                _interval(point["sharpness"]),
+            )
             for point in found["along"]
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import altair as alt
@@ -9,10 +10,12 @@ import altair as alt
 from pipeline.figures.axes import log_domain, log_y
 from pipeline.figures.figure import Figure, absent, data, hover, side_by_side
 from pipeline.figures.palette import NEUTRAL, size_colour
+from pipeline.intervals import Interval
 from pipeline.wording import UNRESOLVED, number, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import CellEstimate, Study
+    from pipeline.figures.probe_evidence import Probe
 
 __all__ = ["noise_scale", "sharpness"]
 
@@ -28,6 +31,7 @@ _AXES: Final = {
     "sharpness": "Learning rate × largest curvature",
 }
 _NOTHING: Final = "confirm has measured none; confirm.probes in params.yaml says what it measures"
+_OPEN: Final = "at no probe is it resolved over confirm's replicates"
 
 
 def noise_scale(study: Study) -> Figure:
@@ -37,7 +41,8 @@ def noise_scale(study: Study) -> Figure:
         "rate, from gradients of single examples of the training split, which don't depend on the "
         "batch size trained with (of batches of examples where a network couples them). Bars: "
         f"{study.estimates.interval_name} over replicates. Where the squared norm is not above its "
-        "own error the ratio is not resolved, and nothing is drawn."
+        "own error the ratio has no upper limit: a hollow triangle is then its lower one; where "
+        "that is unknown too, nothing is drawn."
     )
     return _figure(study, "noise_scale", caption)
 
@@ -56,9 +61,10 @@ def _figure(study: Study, measure: Measure, caption: str) -> Figure:
     estimates, title = study.estimates, _TITLES[measure]
     rows = [row for cell in estimates.cells for row in _rows(cell, measure)]
     subtitle = f"{estimates.dataset}: tuned learning rate at every batch size"
-    drawn = [row for row in rows if row["value"] is not None]
-    if not drawn:
-        return Figure(measure, title, subtitle, caption, f"{title}: {_NOTHING}.", None, _NOTHING)
+    if not any(row[at] is not None for row in rows for at in ("value", "bound")):
+        tried = measure == "noise_scale" and any(row["replicates"] for row in rows)
+        reason = _OPEN if tried else _NOTHING
+        return Figure(measure, title, subtitle, caption, f"{title}: {reason}.", None, reason)
     panels = {
         model: _layers(study, measure, [row for row in rows if row["model"] == model], rows)
         for model in estimates.models
@@ -76,25 +82,32 @@ def _rows(cell: CellEstimate, measure: Measure) -> list[Row]:
             "model": cell.model,
             "size": f"{cell.batch_size:,}",
             "examples": probe.examples,
-            "value": found.value,
-            "low": found.low if found.low is None or found.low > 0 else None,
-            "high": found.high,
-            "said": span(found),
+            **_shown(probe, measure),
             "limit": cell.probes.stability_limit,
         }
         for probe in cell.probes.along
         if probe.examples
-        for found in [probe.noise_scale if measure == "noise_scale" else probe.sharpness]
     ]
+
+
+def _shown(probe: Probe, measure: Measure) -> Row:
+    """A mean with its interval; of a noise scale without upper limit the lower limit alone."""
+    found = probe.noise_scale if measure == "noise_scale" else probe.sharpness
+    bound = None
+    if measure == "noise_scale" and found.high is None:
+        bound = found.low or None  # at least 0 says nothing, and a log axis has no place for it
+        found = Interval(low=bound)
+    return {**asdict(found), "bound": bound, "said": span(found), "replicates": probe.replicates}
 
 
 def _layers(
     study: Study, measure: Measure, rows: list[Row], all_rows: list[Row]
 ) -> list[alt.Chart]:
     known = [row for row in rows if row["value"] is not None]
-    if not known:
+    bounds = [row for row in rows if row["bound"] is not None]
+    if not known and not bounds:
         return [absent(UNRESOLVED)]
-    values = [row["value"] for row in all_rows if row["value"] is not None]
+    values = [row[at] for row in all_rows for at in ("value", "bound") if row[at] is not None]
     limits = sorted({row["limit"] for row in rows if row["limit"] is not None})
     limits = limits if measure == "sharpness" else []
     domain = log_domain([*values, *limits])
@@ -113,15 +126,20 @@ def _layers(
         colour = size_colour(study.estimates.batch_sizes)
         return chart.encode(color=colour, tooltip=hover(titles))
 
-    whole = [row for row in rows if None not in {row["low"], row["high"]}]
+    bars = [
+        {**row, "low": max(row["low"], domain[0])}  # down to the axis where it may be 0
+        for row in known
+        if row["low"] is not None and row["high"] > 0
+    ]
     dashed = alt.Chart(data([{"limit": limit} for limit in limits]))
     return [
         dashed.mark_rule(color=NEUTRAL, strokeDash=[6, 5]).encode(
             y=log_y("limit", _AXES[measure], domain)
         ),
-        layer(whole, "low").mark_rule(opacity=0.5, clip=True).encode(y2="high:Q"),
-        layer(known).mark_line(strokeWidth=1.5, clip=True),
+        layer(bars, "low").mark_rule(opacity=0.5, clip=True).encode(y2="high:Q"),
+        layer(rows).mark_line(strokeWidth=1.5, clip=True),
         layer(known).mark_point(filled=True, size=35, opacity=1, clip=True),
+        layer(bounds, "bound").mark_point(shape="triangle-up", size=40, opacity=1, clip=True),
     ]
 
 
@@ -132,6 +150,6 @@ def _summary(title: str, cells: tuple[CellEstimate, ...], rows: list[Row]) -> st
         mine = [r for r in rows if (r["model"], r["size"]) == (cell.model, f"{cell.batch_size:,}")]
         if mine:
             value = mine[-1]["value"]
-            said = UNRESOLVED if value is None else number(value)
+            said = mine[-1]["said"] if value is None else number(value)
             parts.append(f"{cell.model} at batch size {cell.batch_size:,}: {said} at the end")
     return f"{title}. {'; '.join(parts)}."

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.figures.evidence import (
+    BoundedInterval,
     CellEstimate,
-    CriticalBatchSize,
     Estimates,
     FixedBudget,
     GoalSteps,
@@ -112,8 +112,8 @@ def _trade_off(fit: Json) -> TradeOff:
     misfit: Json = fit["lack_of_fit"] or {}
     return TradeOff(
         goal=fit["goal"],
-        s_min=fit["s_min"]["value"],
-        e_min=fit["e_min"]["value"],
+        s_min=_bounded(fit["s_min"]),
+        e_min=_bounded(fit["e_min"]),
         critical=_critical(critical["hyperbola"]),
         overhead20=_critical(critical["overhead20"]),
         slope_half=_critical(critical["slope_half"]),
@@ -124,7 +124,11 @@ def _trade_off(fit: Json) -> TradeOff:
     )
 
 
-def _critical(found: Json) -> CriticalBatchSize | None:
+def _critical(found: Json) -> BoundedInterval | None:
     if found["low"] is None and found["high"] is None:
         return None
-    return CriticalBatchSize(_interval(found), found["bound"])
+    return _bounded(found)
+
+
+def _bounded(found: Json) -> BoundedInterval:
+    return BoundedInterval(_interval(found), found["bound"])

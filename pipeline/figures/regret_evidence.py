@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.intervals import UNKNOWN, Interval
+from pipeline.intervals import Interval
+from pipeline.wording import number, span
 
 __all__ = ["Comparison", "Finickiness", "Regret", "read_finickiness"]
 
@@ -21,7 +22,7 @@ class Regret:
         model: Registered name.
         rule: How the learning rate was carried over.
         goal: Level of validation error or loss.
-        octaves: Mean regret with its interval.
+        octaves: Mean regret with its interval, which has no upper limit where it is a lower bound.
         lower: Whether it is a lower bound.
         never_reached: Share of the carried-over trials that never reached the goal.
         left_out: Batch sizes that are not averaged.
@@ -36,6 +37,14 @@ class Regret:
     never_reached: float | None
     left_out: tuple[int, ...]
     reason: str
+
+    @property
+    def said(self) -> str:
+        """The regret in words; of a lower bound, its lower limit."""
+        if not self.lower:
+            return span(self.octaves)
+        low = self.octaves.low
+        return f"at least {span(self.octaves) if low is None else number(low)}"
 
 
 @dataclass(frozen=True)
@@ -75,15 +84,15 @@ class Finickiness:
     comparisons: tuple[Comparison, ...]
     answer: str
 
-    def headline(self, model: str, goal: float) -> Interval:
-        """Regret of an unchanged learning rate; unknown where the study has none."""
+    def headline(self, model: str, goal: float) -> Regret | None:
+        """Regret of an unchanged learning rate; None where the study has none."""
         return next(
             (
-                regret.octaves
+                regret
                 for regret in self.regrets
                 if (regret.model, regret.rule, regret.goal) == (model, "constant", goal)
             ),
-            UNKNOWN,
+            None,
         )
 
 
@@ -102,12 +111,13 @@ def read_finickiness(document: Json) -> Finickiness:
 
 
 def _regret(model: str, regret: Json) -> Regret:
+    octaves, lower = Interval(**regret["regret"]), regret["bound"] == "lower"
     return Regret(
         model,
         regret["rule"],
         regret["goal"],
-        Interval(**regret["regret"]),
-        regret["bound"] == "lower",
+        replace(octaves, high=None) if lower else octaves,  # the goal may cost them any more
+        lower,
         regret["never_reached"],
         tuple(cell["batch_size"] for cell in regret["left_out"]),
         regret["reason"],

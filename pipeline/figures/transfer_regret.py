@@ -8,7 +8,7 @@ import altair as alt
 
 from pipeline.figures.figure import Figure, chooser, data, hover, single
 from pipeline.figures.palette import NEUTRAL
-from pipeline.wording import percent, said, span
+from pipeline.wording import percent
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Estimates, Study
@@ -40,9 +40,9 @@ def transfer_regret(study: Study) -> Figure:
     caption = (
         "Octaves (factors of two) of steps to the goal over those of the learning rate tuned for "
         "each batch size, averaged over all batch sizes but the reference; bars: "
-        f"{estimates.interval_name}. Hollow marks are lower bounds: some trials never reached the "
-        "goal and count as the whole budget, which flatters networks that need many steps. So do "
-        "not compare networks by this picture; the verdicts below do."
+        f"{estimates.interval_name}. Hollow marks are lower bounds, whose bars have no upper part: "
+        "some trials never reached the goal and count as the whole budget, which flatters networks "
+        "that need many steps. So do not compare networks by this picture; the verdicts below do."
     )
     rows = [_row(estimates, one) for one in estimates.finickiness.regrets]
     rows = [row for row in rows if row["octaves"] is not None]
@@ -53,16 +53,15 @@ def transfer_regret(study: Study) -> Figure:
 
 
 def _row(estimates: Estimates, one: Regret) -> Row:
-    value = span(one.octaves)
     return {
         "model": one.model,
         "rule": _RULES.get(one.rule, one.rule),
         "goal": estimates.level(one.goal),
         "octaves": one.octaves.value,
         "low": one.octaves.low,
-        "high": one.octaves.high,
+        "high": one.octaves.value if one.lower else one.octaves.high,
         "lower": one.lower,
-        "said": f"at least {value}" if one.lower else value,
+        "said": one.said,
         "never": "unknown" if one.never_reached is None else percent(one.never_reached),
     }
 
@@ -99,7 +98,7 @@ def _chart(study: Study, rows: list[Row]) -> alt.LayerChart:
 
 def _summary(estimates: Estimates, rows: list[Row]) -> str:
     spoken = [
-        f"{row['model']}, {row['rule']}: {said(row['octaves'], 'none')}"
+        f"{row['model']}, {row['rule']}: {row['said']}"
         for row in rows
         if row["goal"] == estimates.level()
     ]

@@ -23,8 +23,8 @@ class Edge:
     """The learning rate from which training diverges.
 
     Attributes:
-        rate: Learning rate with its interval over replicates; where ``bound`` is given, the
-            lowest or highest one tried, without limits.
+        rate: Learning rate with its interval over replicates, without limits where ``bound`` is
+            given.
         bound: ``lower`` where the edge lies at that rate or above, ``upper`` at it or below.
     """
 
@@ -72,26 +72,33 @@ def divergence_edge(curves: Sequence[GridCurve], confidence: float) -> Edge | No
 
     Per replicate half way, in log η, between the lowest rate that diverged and the next below it;
     the geometric mean over replicates with its Student interval. With it a learning rate can be
-    read as a share of each model's own edge. Source: docs/science.md, F5.
+    read as a share of each model's own edge. A replicate that diverged nowhere counts at its
+    highest rate, and the mean is then a lower bound; one that diverged from its lowest rate on
+    counts there, and it is an upper one. Source: docs/science.md, F5.
 
     Args:
         curves: Grid curves of one cell.
         confidence: Level of the interval, in (0, 1).
 
     Returns:
-        The edge; a bound where some replicate has no rate on one side of it; None without trials.
+        The edge; a bound where some replicate has no rate on one side of it; None without trials,
+        and where one has none above and another none below, which bounds nothing.
     """
     if not curves or any(curve.joint for curve in curves):
         return None
-    if any(curve.diverged[0] for curve in curves):
-        lowest = max(curve.rate[0] for curve in curves if curve.diverged[0])
-        return Edge(Interval(float(10**lowest)), "upper")
-    whole = [curve for curve in curves if not np.any(curve.diverged)]
-    if whole:
-        return Edge(Interval(float(10 ** min(curve.rate[-1] for curve in whole))), "lower")
-    first = [int(np.argmax(curve.diverged)) for curve in curves]
-    edges = [
-        float(curve.rate[at - 1] + curve.rate[at]) / 2
-        for curve, at in zip(curves, first, strict=True)
-    ]
-    return Edge(mean_interval(np.array(edges), confidence).map(lambda x: float(10**x)), None)
+    above = any(not np.any(curve.diverged) for curve in curves)
+    below = any(curve.diverged[0] for curve in curves)
+    if above and below:
+        return None
+    edge = mean_interval(np.array([_edge(c) for c in curves]), confidence).map(lambda x: 10.0**x)
+    if above or below:
+        return Edge(Interval(edge.value), "lower" if above else "upper")
+    return Edge(edge, None)
+
+
+def _edge(curve: GridCurve) -> float:
+    """log10 of a replicate's edge, or of the last rate on the side where it lies beyond."""
+    if not np.any(curve.diverged):
+        return float(curve.rate[-1])
+    first = int(np.argmax(curve.diverged))
+    return float(curve.rate[max(first - 1, 0)] + curve.rate[first]) / 2

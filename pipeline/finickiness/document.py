@@ -47,6 +47,7 @@ class Finickiness:
         settings: Of the study.
         reference: Batch size whose learning rate is carried over.
         grid: The sweep's grid, a replicate of a cell each.
+        expanded: The same with what expanded it.
         tuned: Tuned learning rates of the sweep.
         observed: Observations of the tuned rule's replicates at the hardest goal.
         regrets: Every rule beside tuned.
@@ -56,6 +57,7 @@ class Finickiness:
     settings: Settings
     reference: int
     grid: list[GridCurve]
+    expanded: list[GridCurve]
     tuned: pd.DataFrame
     observed: pd.DataFrame
     regrets: pd.DataFrame
@@ -116,7 +118,8 @@ class Finickiness:
         own = self.tuned[(self.tuned["model"] == model) & (self.tuned["method"] != "none")]
         rates = own[["batch_size", "learning_rate", "low", "high"]].to_numpy(dtype=np.float64)
         tuned = {int(size): Interval(*map(float, rest)) for size, *rest in rates}
-        return choice_noise(self._curves(model), tuned, self.reference, sizes, self._level)
+        curves = [curve for curve in self.expanded if curve.model == model]
+        return choice_noise(curves, tuned, self.reference, sizes, self._level)
 
     def _transfer(self, model: str) -> list[Json]:
         table = self.regrets[self.regrets["model"] == model]
@@ -203,10 +206,15 @@ def finickiness(
     steps, after_steps = after_common_steps(own, curves)
     examples = settings.sweep.budget.epochs * train_examples
     hardest = observed[observed["goal"] == goals.hardest]
+    grid, expanded = (
+        grid_curves(*sweep, quantity=goals.quantity, goal=goals.hardest, expanded=more)
+        for more in (False, True)
+    )
     return Finickiness(
         settings,
         reference,
-        grid_curves(*sweep, quantity=goals.quantity, goal=goals.hardest),
+        grid,
+        expanded,
         tuned,
         hardest.merge(keys, on=_KEY),
         regrets(trials, assignments, observed),

@@ -59,7 +59,12 @@ class GridCurve:
 
 
 def grid_curves(
-    trials: pd.DataFrame, curves: pd.DataFrame, *, quantity: Quantity, goal: float
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    *,
+    quantity: Quantity,
+    goal: float,
+    expanded: bool = False,
 ) -> list[GridCurve]:
     """The design's trials alone: what search and expansion added looks where steps are few.
 
@@ -71,11 +76,16 @@ def grid_curves(
         curves: Table of their evaluations.
         quantity: What ``goal`` is a level of.
         goal: The hardest level, at which the sweep stops.
+        expanded: Whether to go on beyond the box where the design was expanded, for readers who
+            look at single learning rates and do not count what lies in the box.
 
     Returns:
         Curves sorted by model, batch size and replicate; one without points is left out.
     """
-    grid = trials[trials["origin"] == "grid"].reset_index(drop=True)
+    own = trials["origin"] == "grid"
+    if expanded:
+        own |= trials["origin"].str.startswith("expansion")
+    grid = trials[own].reset_index(drop=True)
     seen = observations(grid, curves, quantity=quantity, goals=[goal])
     seen[[*_OTHERS, "max_steps"]] = grid[[*_OTHERS, "max_steps"]]
     seen = seen[seen["kind"] != "missing"].sort_values(_SORTED)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["TunedSpread", "after_common_steps", "tuned_spread"]
 
 _KEY: Final = ["fingerprint", "member"]
+_CELL: Final = ["model", "batch_size"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,9 @@ def after_common_steps(
 ) -> tuple[int | None, pd.DataFrame]:
     """What trials had come to after the most steps at which every cell was evaluated.
 
+    A cell with a replicate that diverged has no say in which steps: its curves end where it broke,
+    and its model has no spread whatever they are.
+
     Args:
         trials: Confirm's trials that are to be compared.
         curves: Table of evaluations.
@@ -92,9 +96,11 @@ def after_common_steps(
     Returns:
         Those steps (None where there are none) and the table of `at_landmark`.
     """
-    own = curves.merge(trials[[*_KEY, "model", "batch_size"]], on=_KEY)
+    broke = trials["ended"].eq("diverged").groupby([trials[name] for name in _CELL])
+    whole = trials[~broke.transform("any")]
+    own = curves.merge(whole[[*_KEY, *_CELL]], on=_KEY)
     common: set[int] | None = None
-    for _, part in own.groupby(["model", "batch_size"]):
+    for _, part in own.groupby(_CELL):
         steps = {int(step) for step in cast("list[Any]", part["step"].unique().tolist())}
         common = steps if common is None else common & steps
     if not common or max(common) == 0:

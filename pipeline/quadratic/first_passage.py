@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.quadratic.closed_form import NoisyQuadratic
 
-__all__ = ["Tuned", "first_passages", "mean_window", "tuned_by_runs"]
+__all__ = ["Tuned", "first_passages", "losses_of_runs", "mean_window", "tuned_by_runs"]
 
 _RATES: Final = 31
 _WINDOWS: Final = 100  # replicates
@@ -42,6 +42,42 @@ class Tuned(NamedTuple):
     steps: float
 
 
+def losses_of_runs(
+    problem: NoisyQuadratic,
+    batch_size: int,
+    learning_rates: Sequence[float] | NDArray[np.float64],
+    evaluated: Sequence[int],
+    runs: int,
+    random: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Losses of simulated runs at evaluations.
+
+    Between two evaluations θ moves by its exact Gaussian transition, so nothing is approximated but
+    the law of one step's noise, which is a mean over the batch. All learning rates of a run see the
+    same batches, as race-mates do.
+
+    Args:
+        problem: The quadratic.
+        batch_size: B.
+        learning_rates: η [K], below 2.
+        evaluated: The E steps at which the loss is seen, increasing from 0.
+        runs: R.
+        random: Source of the noise.
+
+    Returns:
+        Losses [E, R, K].
+    """
+    rates = np.asarray(learning_rates, dtype=np.float64)
+    theta = np.ones((problem.dimensions, runs, len(rates)))
+    losses = [np.einsum("drk,drk,d->rk", theta, theta, problem.curvature) / 2]
+    for steps in np.diff(evaluated):
+        shrink, root = _transition(problem, batch_size, rates, int(steps))
+        theta *= shrink[:, None]
+        theta += random.standard_normal(theta.shape) @ root.swapaxes(1, 2)
+        losses.append(np.einsum("drk,drk,d->rk", theta, theta, problem.curvature) / 2)
+    return np.array(losses)
+
+
 def first_passages(
     problem: NoisyQuadratic,
     goal: float,
@@ -53,15 +89,11 @@ def first_passages(
 ) -> NDArray[np.float64]:
     """Steps to a goal of simulated runs, seen at evaluations and interpolated as the pipeline does.
 
-    Between two evaluations θ moves by its exact Gaussian transition, so nothing is approximated but
-    the law of one step's noise, which is a mean over the batch. All learning rates of a run see the
-    same batches, as race-mates do.
-
     Args:
         problem: The quadratic.
         goal: Level of the loss.
         batch_size: B.
-        learning_rates: η [K].
+        learning_rates: η [K], below 2.
         evaluated: Steps at which the loss is seen, increasing from 0.
         runs: R.
         seed: Of the random numbers.
@@ -70,15 +102,8 @@ def first_passages(
         Steps [R, K]; NaN where a run has not reached the goal by the last evaluation.
     """
     random = np.random.default_rng([seed, batch_size])
-    rates = np.asarray(learning_rates, dtype=np.float64)
-    theta = np.ones((problem.dimensions, runs, len(rates)))
-    losses = [np.einsum("drk,drk,d->rk", theta, theta, problem.curvature) / 2]
-    for steps in np.diff(evaluated):
-        shrink, root = _transition(problem, batch_size, rates, int(steps))
-        theta *= shrink[:, None]
-        theta += random.standard_normal(theta.shape) @ root.swapaxes(1, 2)
-        losses.append(np.einsum("drk,drk,d->rk", theta, theta, problem.curvature) / 2)
-    return _crossings(np.array(losses), np.asarray(evaluated, dtype=np.float64), goal)
+    losses = losses_of_runs(problem, batch_size, learning_rates, evaluated, runs, random)
+    return _crossings(losses, np.asarray(evaluated, dtype=np.float64), goal)
 
 
 def tuned_by_runs(

@@ -10,7 +10,7 @@ from pipeline.wording import UNRESOLVED, ends, number, p_value, percent, span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.figures.evidence import CellEstimate, CriticalBatchSize, Estimates, TradeOff
+    from pipeline.figures.evidence import BoundedInterval, CellEstimate, Estimates, TradeOff
 
 __all__ = ["Finding", "bounded", "critical_batch_size", "findings"]
 
@@ -41,11 +41,11 @@ def critical_batch_size(fit: TradeOff | None) -> str:
     return bounded(fit.critical if fit is not None and fit.resolved else None)
 
 
-def bounded(critical: CriticalBatchSize | None) -> str:
+def bounded(found: BoundedInterval | None) -> str:
     """A number with its interval, a bound, or that there is none."""
-    if critical is None:
+    if found is None:
         return UNRESOLVED
-    interval, bound = critical.interval, critical.bound
+    interval, bound = found.interval, found.bound
     if bound == "lower" and interval.low is not None:
         return f"at least {number(interval.low)}"
     if bound == "upper" and interval.high is not None:

@@ -33,11 +33,10 @@ def regret_table(estimates: Estimates) -> Table:
 
 def _regret(regret: Regret) -> tuple[str, ...]:
     words = {"constant": "unchanged", "linear": "times B", "sqrt": "times √B"}
-    value = span(regret.octaves)
     return (
         regret.model,
         words.get(regret.rule, regret.rule),
-        f"at least {value}" if regret.lower else value,
+        regret.said,
         UNRESOLVED if regret.never_reached is None else percent(regret.never_reached),
         regret.reason or ", ".join(f"{size:,}" for size in regret.left_out) or "none",
     )

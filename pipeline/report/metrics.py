@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pipeline.intervals import UNKNOWN
+
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Estimates, Study
 
@@ -16,7 +18,8 @@ def metrics(study: Study) -> dict[str, Any]:
 
     Transfer regrets are octaves of steps, at an unchanged learning rate. Steps are optimiser steps,
     batch sizes and examples are examples, errors are shares of the test split; what is not resolved
-    is None.
+    is None. A bound is ``lower`` where only the lower limit is an answer, ``upper`` where only the
+    upper one is.
     """
     estimates = study.estimates
     ended = Counter[str]()
@@ -28,23 +31,27 @@ def metrics(study: Study) -> dict[str, Any]:
     }
 
 
-def _model(estimates: Estimates, model: str) -> dict[str, float | None]:
+def _model(estimates: Estimates, model: str) -> dict[str, float | str | None]:
     fit = estimates.trade_off(model, estimates.hardest)
-    critical = fit.critical.interval if fit and fit.critical else None
+    critical = fit.critical if fit else None
+    size = critical.interval if critical else UNKNOWN
     regret = estimates.finickiness.headline(model, estimates.hardest)
+    octaves = regret.octaves if regret else UNKNOWN
     steps, steps_size = _fewest(estimates, model, "steps")
     examples, examples_size = _fewest(estimates, model, "examples")
     return {
-        "critical_batch_size": critical.value if critical else None,
-        "critical_batch_size_low": critical.low if critical else None,
-        "critical_batch_size_high": critical.high if critical else None,
+        "critical_batch_size": size.value,
+        "critical_batch_size_low": size.low,
+        "critical_batch_size_high": size.high,
+        "critical_batch_size_bound": critical.bound if critical else None,
         "fewest_steps": steps,
         "fewest_steps_batch_size": steps_size,
         "fewest_examples": examples,
         "fewest_examples_batch_size": examples_size,
-        "transfer_regret": regret.value,
-        "transfer_regret_low": regret.low,
-        "transfer_regret_high": regret.high,
+        "transfer_regret": octaves.value,
+        "transfer_regret_low": octaves.low,
+        "transfer_regret_high": octaves.high,
+        "transfer_regret_bound": "lower" if regret and regret.lower else None,
         "reference_test_error": _reference_error(estimates, model),
     }
 

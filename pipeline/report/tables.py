@@ -97,8 +97,8 @@ def _critical(estimates: Estimates) -> Table:
                 critical_batch_size(fit),
                 bounded(fit.slope_half),
                 bounded(fit.overhead20),
-                _or_unresolved(fit.s_min),
-                _or_unresolved(fit.e_min),
+                bounded(fit.s_min),
+                bounded(fit.e_min),
                 str(fit.points),
                 "not tested" if fit.misfit is None else p_value(fit.misfit),
                 fit.reason or "none",
@@ -108,10 +108,6 @@ def _critical(estimates: Estimates) -> Table:
         ),
         "No trade-off was fitted.",
     )
-
-
-def _or_unresolved(value: float | None) -> str:
-    return UNRESOLVED if value is None else number(value)
 
 
 def _time(estimates: Estimates, lone: LoneRuns) -> Table:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.cell_trials import WINDOW
 from pipeline.outcome import Ended
 from pipeline.points import learning_rate_grid
 from pipeline.studies.space import widened
 from pipeline.studies.values import value_of
 from pipeline.trial import Hyperparameters
-from pipeline.tuning import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

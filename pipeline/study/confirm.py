@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.batch_sizes import resolved_reference
+from pipeline.carried import TunedSetting
 from pipeline.design import Assignment
 from pipeline.fingerprint import probe_digest
 from pipeline.ledger import Ledger
-from pipeline.preferred import preferred
 from pipeline.probe_plan import Probed, ProbePlan
 from pipeline.probe_tables import probes_table
 from pipeline.race_tables import races_table
@@ -98,8 +98,8 @@ def _weights(ledger: Ledger, keep: frozenset[str]) -> dict[str, Path]:
 
 def tuned_cells(
     settings: Settings, trials: pd.DataFrame, curves: pd.DataFrame
-) -> dict[Cell, Hyperparameters]:
-    """Tuned settings of a sweep, learning rates as preferred numbers, where there are any.
+) -> dict[Cell, TunedSetting]:
+    """Tuned settings of a sweep, where there are any.
 
     Args:
         settings: Of the study.
@@ -107,16 +107,17 @@ def tuned_cells(
         curves: The sweep's table of curves.
 
     Returns:
-        Hyperparameters by cell; cells where all trials diverged or failed are left out.
+        By cell; cells where all trials diverged or failed are left out.
     """
     table = tuned_by(settings, trials, curves)
     found = table[table["method"] != "none"]
     return {
-        Cell(model, size): Hyperparameters(preferred(rate), momentum, weight_decay)
-        for model, size, rate, momentum, weight_decay in zip(
+        Cell(model, size): TunedSetting(Hyperparameters(rate, momentum, weight_decay), survived)
+        for model, size, rate, survived, momentum, weight_decay in zip(
             found["model"].tolist(),
             found["batch_size"].tolist(),
             found["learning_rate"].tolist(),
+            found["survived"].tolist(),
             found["momentum"].tolist(),
             found["weight_decay"].tolist(),
             strict=True,
@@ -125,7 +126,7 @@ def tuned_cells(
 
 
 def _tell_what_is_left_out(
-    models: tuple[str, ...], tuned: dict[Cell, Hyperparameters], reference: int
+    models: tuple[str, ...], tuned: dict[Cell, TunedSetting], reference: int
 ) -> None:
     for model in models:
         if Cell(model, reference) not in tuned:

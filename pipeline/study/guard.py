@@ -34,6 +34,7 @@ _REMEDIES: Final = {
 }
 _OF_FILES: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
 _LOCK_SECONDS: Final = 10.0  # how long the twin of a killed stage may take to notice and die
+_HELD: set[Path] = set()  # by this process
 
 
 def stage(main: Callable[[], None]) -> Callable[[], None]:
@@ -121,6 +122,7 @@ def locked(folder: Path, study: str = "dvc") -> Generator[None]:
     """Hold a folder's lock, so that no second stage writes to it at the same time.
 
     The lock is the operating system's: it goes with the process that holds it, however that ends.
+    Within it the same process may ask for it again.
 
     Args:
         folder: Made if missing.
@@ -132,6 +134,10 @@ def locked(folder: Path, study: str = "dvc") -> Generator[None]:
     Raises:
         ValueError: If another process still holds it after ten seconds.
     """
+    folder = folder.resolve()
+    if folder in _HELD:
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+", encoding="utf-8") as file:
         deadline = time.monotonic() + _LOCK_SECONDS
@@ -148,7 +154,11 @@ def locked(folder: Path, study: str = "dvc") -> Generator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()} {study}")
         file.flush()
-        yield
+        _HELD.add(folder)
+        try:
+            yield
+        finally:
+            _HELD.remove(folder)
 
 
 def holder(folder: Path) -> Holder | None:

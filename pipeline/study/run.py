@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.study.analyse import analyse
 from pipeline.study.confirm import confirm
+from pipeline.study.guard import locked
 from pipeline.study.pilot import pilot
+from pipeline.study.places import ledger_folder
 from pipeline.study.preparation import ensure_prepared
 from pipeline.study.publish import publish
 from pipeline.study.report import report
@@ -28,12 +30,13 @@ def run(found: Entry) -> None:
     """
     places = found.places
     ensure_prepared(found.settings.data)
-    goals = pilot(found.settings, places)
-    settings = goals.settings
-    with session("sweep", settings, places) as opened:
-        sweep(opened, goals)
-    with session("confirm", settings, places) as opened:
-        confirm(opened)
+    with locked(ledger_folder(), places.study):  # between its phases too
+        goals = pilot(found.settings, places)
+        settings = goals.settings
+        with session("sweep", settings, places) as opened:
+            sweep(opened, goals)
+        with session("confirm", settings, places) as opened:
+            confirm(opened)
     analyse(settings, places)
     report(settings, places)
     publish(settings, places)

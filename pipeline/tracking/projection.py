@@ -161,7 +161,8 @@ def _probes(trial: Trial, result: TrialResult, schedule: Schedule) -> Iterator[P
         Finite values.
     """
     for row in result.probes or ():
-        rate = trial.learning_rate * schedule.factor(row.step)
+        step = min(row.step, schedule.steps - 1)  # one that is taken, also where none comes next
+        rate = trial.learning_rate * schedule.factor(step)
         sharpness = rate * (row.largest_eigenvalue + trial.weight_decay)
         values = {
             "gradient_signal": row.signal,

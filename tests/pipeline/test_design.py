@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.design import Design, scaled
+from pipeline.carried import TunedSetting, scaled
+from pipeline.design import Design
 from pipeline.grouping import cohorts, rank
 from pipeline.points import learning_rate_grid
 from pipeline.settings import LearningRates, Settings
@@ -60,7 +61,7 @@ def test_infeasible_cells_are_planned_and_not_trained(design: Design) -> None:
     [cell] = [plan for plan in design.cells() if plan.infeasible]
     assert cell.cell == Cell("lenet", 1)
     assert all(race.cell != cell.cell for race in design.grid())
-    tuned = {plan.cell: Hyperparameters(0.1) for plan in design.cells()}
+    tuned = {plan.cell: TunedSetting(Hyperparameters(0.1)) for plan in design.cells()}
     assert all(a.race.cell != cell.cell for a in design.confirm(tuned, 64))
 
 
@@ -84,7 +85,7 @@ def test_kernel_follows_threshold_and_override(design: Design) -> None:
 
 
 def test_confirm_is_fresh_unraced_and_measures_the_test_split(design: Design) -> None:
-    tuned = {plan.cell: Hyperparameters(0.1) for plan in design.cells()}
+    tuned = {plan.cell: TunedSetting(Hyperparameters(0.1)) for plan in design.cells()}
     assignments = design.confirm(tuned, 64)
     assert {a.race.replicate for a in assignments} == set(range(1000, 1005))
     for assignment in assignments:
@@ -95,7 +96,7 @@ def test_confirm_is_fresh_unraced_and_measures_the_test_split(design: Design) ->
 
 def test_rules_carry_the_reference_over(design: Design) -> None:
     rates = {64: 0.5, 1: 0.02, 256: 1.0}
-    tuned = {Cell("mlp", size): Hyperparameters(rate) for size, rate in rates.items()}
+    tuned = {Cell("mlp", size): TunedSetting(Hyperparameters(rate)) for size, rate in rates.items()}
     chosen = {
         (a.race.cell.batch_size, a.rule): a.race.trials[0].learning_rate
         for a in design.confirm(tuned, 64)
@@ -109,10 +110,26 @@ def test_rules_carry_the_reference_over(design: Design) -> None:
     assert (1347, "tuned") not in chosen
 
 
+def test_rounding_carries_no_tuned_rate_over_a_cliff(design: Design) -> None:
+    """And the reference's own is carried as it was trained there; scaled ones are rounded once."""
+    tuned = {
+        Cell("mlp", 64): TunedSetting(Hyperparameters(0.0369), 0.037),
+        Cell("mlp", 256): TunedSetting(Hyperparameters(0.0369), 0.05),
+    }
+    chosen = {
+        (a.race.cell.batch_size, a.rule): a.race.trials[0].learning_rate
+        for a in design.confirm(tuned, 64)
+        if a.race.cell.model == "mlp"
+    }
+    assert chosen[64, "tuned"] == chosen[64, "linear"] == chosen[1347, "constant"] == 0.0355
+    assert chosen[256, "tuned"] == 0.04
+    assert chosen[1347, "linear"] == 0.8  # 0.0369 * 21.05 = 0.777; 0.0355 * 21.05 would be 0.747
+
+
 def test_rules_that_agree_share_a_race(design: Design) -> None:
     shared = [
         a.race.fingerprint
-        for a in design.confirm({Cell("mlp", 64): Hyperparameters(0.5)}, 64)
+        for a in design.confirm({Cell("mlp", 64): TunedSetting(Hyperparameters(0.5))}, 64)
         if a.race.cell == Cell("mlp", 64)
     ]
     assert len(shared) == 4 * 5
@@ -120,7 +137,7 @@ def test_rules_that_agree_share_a_race(design: Design) -> None:
 
 
 def test_without_the_reference_only_tuned_is_confirmed(design: Design) -> None:
-    assignments = design.confirm({Cell("mlp", 1): Hyperparameters(0.5)}, 64)
+    assignments = design.confirm({Cell("mlp", 1): TunedSetting(Hyperparameters(0.5))}, 64)
     assert {a.rule for a in assignments} == {"tuned"}
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.figures import Study, draw
 from pipeline.figures.figure import Figure
+from pipeline.figures.transfer_regret import transfer_regret
+from pipeline.intervals import Interval
 from tests.pipeline.edge_studies import (
     settings_for,
     study_of,
@@ -122,10 +124,11 @@ def test_hyperbola_is_the_fit_and_does_not_leave_what_was_measured(
     curve = [row for row in rows(spec, lines[1]) if row["model"] == "lenet" and "5" in row["goal"]]
     fit = study.estimates.trade_off("lenet", 0.05)
     assert fit is not None
-    assert fit.s_min is not None
-    assert fit.e_min is not None
+    fewest, examples = fit.s_min.interval.value, fit.e_min.interval.value
+    assert fewest is not None
+    assert examples is not None
     for row in curve:
-        assert row["steps"] == pytest.approx(fit.s_min + fit.e_min / row["batch_size"], rel=1e-4)
+        assert row["steps"] == pytest.approx(fewest + examples / row["batch_size"], rel=1e-4)
     assert min(row["batch_size"] for row in curve) == pytest.approx(4)  # 1 is infeasible
 
 
@@ -227,6 +230,25 @@ def test_plain_picture_marks_replicates_that_diverged(
     }
     assert expected
     assert shares == expected
+
+
+def test_bars_of_lower_bounds_end_at_their_marks(study: Study, figures: dict[str, Figure]) -> None:
+    finickiness, mean = study.estimates.finickiness, Interval(1.95, 1.62, None)
+    bounds = tuple(replace(r, octaves=mean, lower=True) for r in finickiness.regrets[:3])
+    whole = tuple(
+        replace(r, octaves=Interval(1.0, 0.5, 1.5), lower=False) for r in finickiness.regrets[3:]
+    )
+    changed = replace(finickiness, regrets=(*bounds, *whole))
+    estimates = replace(study.estimates, finickiness=changed)
+    figure = transfer_regret(replace(study, estimates=estimates))
+    spec = specification(figure)
+    layer = next(la for la in layers(spec) if mark(la) == "rule" and "x2" in la["encoding"])
+    drawn = rows(spec, layer)
+    end = layer["encoding"]["x2"]["field"].partition(":")[0]
+    assert {(row["low"], row[end]) for row in drawn if row["lower"]} == {(1.62, 1.95)}
+    assert {(row["low"], row[end]) for row in drawn if not row["lower"]} == {(0.5, 1.5)}
+    assert {row["said"] for row in drawn if row["lower"]} == {"at least 1.62"}
+    assert "no upper part" in figures["transfer_regret"].caption
 
 
 def test_summaries_are_sentences(figures: dict[str, Figure]) -> None:

@@ -158,3 +158,14 @@ def test_an_os_error_about_no_file_keeps_its_traceback(work: str, tmp_path: Path
     _, complaint = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "Traceback" in complaint
+
+
+def test_within_a_lock_the_same_process_may_ask_again_and_keeps_it(tmp_path: Path) -> None:
+    """A study locks its ledger once, and its phases again: between them it is still held."""
+    folder = tmp_path / "ledger"
+    with locked(folder, "mine"):
+        for _ in range(2):
+            with locked(folder, "mine"):
+                pass
+            assert holder(folder) == Holder(os.getpid(), "mine")
+    assert holder(folder) is None

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import pipeline.ledger
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, read_parquet
 from pipeline.outcome import Curve, Ended, RaceResult, TrialResult, broken_results
 from pipeline.trial import Race, Recipe
 from tests.pipeline.conftest import MakeRace
@@ -41,6 +42,13 @@ def result_of(race: Race) -> RaceResult:
         TrialResult(Ended.OUTRACED, curve(9)),
     )
     return RaceResult(race, results, 12.5, 3.25, {"torch": "2"})
+
+
+def known(ledger: Ledger, race: Race) -> list[bytes]:
+    """All numbers of the curves that a ledger has of a race."""
+    read = ledger.read(race.fingerprint)
+    assert read is not None
+    return [column.tobytes() for one in read.results for column in vars(one.curve).values()]
 
 
 def failed(race: Race, ended: Ended = Ended.FAILED) -> RaceResult:
@@ -107,6 +115,41 @@ def test_a_damaged_file_is_set_aside_and_its_race_is_missing(
     assert race.fingerprint not in ledger
     assert race.fingerprint in complaints[0]
     assert list((tmp_path / "ledger").glob("*.unreadable"))
+
+
+def test_a_flipped_bit_is_no_other_number(
+    ledger: Ledger, race: Race, complaints: list[str], tmp_path: Path
+) -> None:
+    """Whatever is flipped where: what is read is what was written, or nothing."""
+    ledger.write(result_of(race))
+    path = tmp_path / "ledger" / f"{race.fingerprint}.parquet"
+    sound = path.read_bytes()
+    expected = repr(ledger.read(race.fingerprint)), known(ledger, race)
+    aside = 0
+    for place in range(0, len(sound), 5):
+        damaged = bytearray(sound)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        read = ledger.read(race.fingerprint)
+        if read is None:
+            aside += 1
+            assert not path.exists()
+        else:
+            path.write_bytes(damaged)
+            assert (repr(read), known(ledger, race)) == expected
+    assert len(complaints) == aside > len(sound) / 5 / 4
+
+
+def test_a_file_without_a_digest_is_read(ledger: Ledger, race: Race, tmp_path: Path) -> None:
+    """As version 0.1 wrote them."""
+    ledger.write(result_of(race))
+    before = known(ledger, race)
+    path = tmp_path / "ledger" / f"{race.fingerprint}.parquet"
+    table = read_parquet(path)
+    metadata = {k: v for k, v in table.schema.metadata.items() if b"digest" not in k}
+    assert len(metadata) == len(table.schema.metadata) - 1
+    pq.write_table(table.replace_schema_metadata(metadata), path)  # pyright: ignore[reportUnknownMemberType]
+    assert known(ledger, race) == before
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO])

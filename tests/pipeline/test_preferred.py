@@ -31,6 +31,23 @@ def test_known_preferred_numbers(rate: float, expected: float) -> None:
     assert preferred(rate) == expected
 
 
+@settings(deadline=None)
+@given(rate=st.floats(1e-12, 1e12), above=st.floats(1, 2))
+def test_rounding_carries_no_rate_over_a_cliff(rate: float, above: float) -> None:
+    found = preferred(rate, rate * above)
+    assert found <= max(rate, rate * above)
+    assert found == preferred(rate) or rate / 1.13 < found <= rate
+    assert preferred(rate, rate / above) <= rate
+
+
+def test_the_next_lower_number_is_of_a_finer_series() -> None:
+    assert preferred(1.885, 1.9) == 1.8
+    assert preferred(0.036896, 0.036896) == 0.0355
+    assert preferred(1.885, 2.0) == 2.0
+    assert preferred(1.885) == 2.0
+    assert preferred(9.5, 9.5) == 9.0
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.nan, math.inf])
 def test_what_is_no_learning_rate_has_no_preferred_number(rate: float) -> None:
     with pytest.raises(ValueError, match="must be positive"):

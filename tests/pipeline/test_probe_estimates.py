@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +12,18 @@ import pandas as pd
 import pytest
 
 from pipeline.estimates import Tables, estimates
-from pipeline.figures import read_estimates
+from pipeline.figures import Figure, read_estimates
 from pipeline.figures.probes import noise_scale, sharpness
 from pipeline.figures.study import gather
+from pipeline.outcome import Ended, ProbeRow, RaceResult, TrialResult
 from pipeline.probe_estimates import probe_estimates
-from pipeline.probe_tables import stability_limit
+from pipeline.probe_tables import probes_table, stability_limit
+from pipeline.schedules import Schedule
 from pipeline.settings import LearningRates, Settings
-from pipeline.trial import Recipe, Trial
+from pipeline.tracking.projection import project
+from pipeline.tracking.runs import Data, Study
+from pipeline.trial import Race, Recipe, Trial
+from tests.pipeline.mirrored import curve
 from tests.pipeline.planted import TRAIN_EXAMPLES
 from tests.pipeline.synthetic import synthetic_settings, synthetic_study
 
@@ -75,6 +83,16 @@ def test_a_replicate_that_ended_early_is_counted_as_long_as_it_lasts() -> None:
     assert [point["replicates"] for point in along["along"]] == [2, 2, 1, 1, 1]
 
 
+def test_replicates_whose_noise_scale_is_unknown_are_not_counted() -> None:
+    known, unknown = (1.0, 2.0, 4.0), (math.nan,) * 3
+    table = probes({"a": known, **dict.fromkeys("bcde", unknown)})
+    made = found(table, observed({"a": 5.0, "b": 5.0, "c": 500.0}))
+    assert [point["replicates"] for point in made["along"]] == [1, 1, 1]
+    assert made["goals"][0]["replicates"] == 1
+    beyond = found(table, observed({"a": 500.0}))["goals"][0]
+    assert (beyond["replicates"], beyond["noise_scale"]["value"]) == (0, None)
+
+
 def test_goals_are_read_between_probes_in_log_steps() -> None:
     table = probes({"a": (1, 2, 4, 8, 16), "b": (1, 2, 4, 8, 16), "c": (1,) * 5})
     seen = pd.concat([
@@ -100,8 +118,6 @@ def test_nothing_probed_is_nothing_estimated() -> None:
 def test_the_stability_limit_is_where_descent_on_a_parabola_breaks(
     momentum: float, nesterov: bool, limit: float, recipe: Recipe
 ) -> None:
-    from dataclasses import replace
-
     shared = replace(recipe, nesterov=nesterov)
     assert stability_limit(Trial("mlp", 1, 0, 0.1, momentum), shared) == pytest.approx(limit)
     for factor, ends in ((0.99, True), (1.01, False)):
@@ -113,6 +129,23 @@ def test_the_stability_limit_is_where_descent_on_a_parabola_breaks(
             x = x - (gradient + momentum * velocity if nesterov else velocity)
         assert (abs(x) < 1) == ends
     assert math.isnan(stability_limit(Trial("mlp", 1, 0, 0.1), replace(shared, optimiser="adamw")))
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.25])
+def test_the_last_probe_has_the_rate_of_the_last_step(warmup: float, recipe: Recipe) -> None:
+    """No step follows the budget, whose factor would be 0 here."""
+    steps = (0, 10, 19, 20)
+    decaying = replace(recipe, schedule="cosine", warmup=warmup, final=0.0, max_steps=20)
+    race = Race("f", (Trial("mlp", 4, 0, 0.5),), decaying, "confirm")
+    rows = tuple(ProbeRow(step, 1, 1.0, 12.0, 3.0, 0.0, 1, math.nan, "") for step in steps)
+    trial = TrialResult(Ended.EXHAUSTED, curve(), "", probes=rows)
+    result = RaceResult(race, (trial,), 1.0, 1.0, {})
+    schedule = Schedule.of(decaying)
+    rates = [0.5 * schedule.factor(step) for step in (0, 10, 19, 19)]
+    assert rates[-1] > 0
+    assert probes_table([result], "d")["learning_rate"].tolist() == rates
+    (run,) = project(result, Study(Data("digits", "d1"), "confirm", None))
+    assert [p.value for p in run.points if p.key == "sharpness"] == [3.0 * rate for rate in rates]
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +191,55 @@ def test_figures_draw_every_cell_or_say_why_not(
         assert "<svg" in figure.svg()
         assert "mlp at batch size 4: " in figure.summary
     assert "not resolved at the end" in noise_scale(study).summary
-    for model in made["models"].values():
+    unprobed = deepcopy(made)
+    for model in unprobed["models"].values():
         for cell in model["cells"]:
             cell["probes"] = None
-    assert "confirm.probes" in noise_scale(gather(read_estimates(made), tables, box)).reason
+    assert "confirm.probes" in noise_scale(gather(read_estimates(unprobed), tables, box)).reason
+
+
+def noise_scales_of(made: dict[str, Any], tables: Tables, *found: dict[str, Any]) -> Figure:
+    """The figure where every cell's probes after the first found this and nothing else."""
+    changed = deepcopy(made)
+    for model in changed["models"].values():
+        for probed in filter(None, (cell["probes"] for cell in model["cells"])):
+            probed["along"] = [
+                {**point, "noise_scale": dict.fromkeys(("value", "low", "high")) | one}
+                for point, one in zip(probed["along"][1:], found, strict=False)
+            ]
+    box = LearningRates(low=0.003, high=10.0, points=12)
+    return noise_scale(gather(read_estimates(changed), tables, box))
+
+
+def test_a_noise_scale_without_upper_limit_is_not_drawn_as_resolved(
+    document: tuple[dict[str, Any], Tables],
+) -> None:
+    figure = noise_scales_of(
+        *document,
+        {"value": 20.0, "low": 0.0, "high": 50.0},
+        {"value": 35.7, "low": 12.0},
+        {"value": 36.7},
+        {"low": 14.0},
+    )
+    spec: Any = figure.specification
+    drawn: dict[str, set[float]] = {}
+    for layer in (layer for panel in spec["concat"] for layer in panel["layer"]):
+        field = layer["encoding"]["y"]["field"]
+        key = "bar" if "y2" in layer["encoding"] else layer["mark"].get("shape", field)
+        rows = spec["datasets"][layer["data"]["name"]]
+        drawn.setdefault(key, set()).update(row[field] for row in rows if row[field] is not None)
+    assert drawn["value"] == {20.0}
+    assert drawn["triangle-up"] == {12.0, 14.0}
+    assert len(drawn["bar"]) == 1
+    assert 0 < min(drawn["bar"]) < 12  # a limit of 0 is off the axis, and its bar ends there
+    assert "mlp at batch size 4: at least 14 at the end" in figure.summary
+    assert not re.search(r"NaN|Infinity|undefined|null", figure.svg())
+    assert "a hollow triangle is then its lower one" in figure.caption
+
+
+def test_noise_scales_that_no_probe_resolves_are_not_said_to_be_unmeasured(
+    document: tuple[dict[str, Any], Tables],
+) -> None:
+    figure = noise_scales_of(*document, {"value": 35.7}, {"value": 35.7, "low": 0.0})
+    assert figure.chart is None
+    assert "at no probe is it resolved" in figure.reason

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 import vl_convert
 from dvc_render.vega import VegaRenderer
 
-from pipeline.figures import Study
+from pipeline.estimates import estimates
+from pipeline.figures import Study, gather, read_estimates
 from pipeline.report import lone_runs, metrics, plots
 from pipeline.report.findings import critical_batch_size, findings
+from pipeline.report.finickiness_tables import regret_table
 from pipeline.report.tables import tables
 from tests.pipeline.edge_studies import (
     EDGES,
@@ -21,7 +24,6 @@ from tests.pipeline.edge_studies import (
     SECONDS,
     settings_for,
     study_at,
-    study_of,
     synthetic_tables,
 )
 from tests.pipeline.synthetic import INFEASIBLE, TRAIN_EXAMPLES
@@ -31,9 +33,18 @@ MODELS = ("mlp", "conv", "lenet")
 SIZES = (1, 4, 16, 64, 256, TRAIN_EXAMPLES)
 
 
+SETTINGS = settings_for(MODELS, SIZES)
+
+
 @pytest.fixture(scope="module")
-def study() -> Study:
-    return study_of(synthetic_tables(), settings_for(MODELS, SIZES))
+def document() -> dict[str, Any]:
+    return estimates(synthetic_tables(), SETTINGS, dataset="digits", train_examples=TRAIN_EXAMPLES)
+
+
+@pytest.fixture(scope="module")
+def study(document: dict[str, Any]) -> Study:
+    box = SETTINGS.sweep.learning_rates
+    return gather(read_estimates(document), synthetic_tables(), box)
 
 
 @pytest.mark.parametrize("edge", EDGES)
@@ -70,6 +81,52 @@ def test_critical_batch_size_is_a_bound_where_it_is_not_bracketed(study: Study) 
     assert critical_batch_size(bounded) == "at most 3"
     assert critical_batch_size(replace(fit, resolved=False)) == "not resolved"
     assert critical_batch_size(None) == "not resolved"
+
+
+def test_a_regret_that_counts_the_budget_has_no_upper_limit(
+    document: dict[str, Any], study: Study
+) -> None:
+    """Trials that never reached the goal may cost any more: 2.28 is no limit of them."""
+    changed = deepcopy(document)
+    for model, low in (("mlp", 1.62), ("conv", None)):
+        (found,) = (
+            regret
+            for regret in changed["models"][model]["finickiness"]["transfer_regret"]
+            if (regret["rule"], regret["goal"]) == ("constant", 0.05)
+        )
+        high = None if low is None else 2.28
+        found |= {"regret": {"value": 1.95, "low": low, "high": high}, "bound": "lower"}
+    read = read_estimates(changed)
+    said = {row[0]: row[2] for row in regret_table(read).rows if row[1] == "unchanged"}
+    assert said["mlp"] == "at least 1.62"
+    assert said["conv"] == "at least 1.95 (interval not resolved)"
+    assert metrics(replace(study, estimates=read))["models"]["mlp"].items() >= {
+        ("transfer_regret", 1.95),
+        ("transfer_regret_low", 1.62),
+        ("transfer_regret_high", None),
+        ("transfer_regret_bound", "lower"),
+    }
+
+
+def test_fewest_steps_and_examples_are_bounded_like_critical_batch_sizes(
+    document: dict[str, Any],
+) -> None:
+    changed = deepcopy(document)
+    fit = changed["models"]["mlp"]["trade_off"][-1]
+    fit["s_min"] = {"value": None, "low": None, "high": 6.43, "bound": "upper"}
+    fit["e_min"] = {"value": 995.0, "low": 804.0, "high": 1234.0, "bound": None}
+    read = read_estimates(changed)
+    critical = tables(read, lone_runs(read, SECONDS))[1]
+    (row,) = (row for row in critical.rows if row[:2] == ("mlp", f"at most {read.level()}"))
+    said = dict(zip(critical.columns, row, strict=True))
+    assert said["Fewest steps"] == "at most 6.43"
+    assert said["Fewest examples"] == "995 (804 to 1,234)"
+    fit["s_min"] = {"value": None, "low": None, "high": None, "bound": "upper"}
+    again = tables(read_estimates(changed), lone_runs(read, SECONDS))[1]
+    assert (
+        dict(zip(again.columns, again.rows[critical.rows.index(row)], strict=True))["Fewest steps"]
+        == "not resolved"
+    )
 
 
 def test_misfit_is_said(study: Study) -> None:

@@ -78,6 +78,13 @@ def test_batch_sizes_that_one_model_alone_reaches_stand_beside() -> None:
     assert one.beside.counted_at_budget.value == 0
 
 
+def test_a_batch_size_at_which_one_model_alone_can_train_stands_beside() -> None:
+    conv, dense = rows("conv", {4: FAR, 16: FAR}), rows("dense", {1: NEAR, 16: NEAR})
+    (one,) = judge(conv, dense)
+    beside = one.beside
+    assert (beside.only_first, beside.only_second, beside.neither) == ((4,), (1,), ())
+
+
 def test_holm_corrects_over_all_pairs() -> None:
     tables = [rows(name, {4: np.array(NEAR) + 0.05 * i}) for i, name in enumerate("abc")]
     rng = np.random.default_rng(0)
@@ -103,9 +110,24 @@ def test_a_sign_that_turns_at_one_goal_is_not_resolved() -> None:
     assert "sign" in one.reason
 
 
+def test_a_difference_of_exactly_nothing_has_no_sign_whichever_model_comes_first() -> None:
+    """Where both reach an easy goal at once, regrets are 0 and speak for neither."""
+    far, near = rows("conv", {4: FAR}), rows("dense", {4: NEAR})
+    for table in (far, near):
+        table.loc[table["goal"] == 0.10, "regret"] = 0.0
+    (one,), (other,) = judge(far, near), judge(near, far)
+    assert (one.signs[0], other.signs[0]) == (0, 0)
+    assert one.more_finicky is other.more_finicky is None
+    assert "sign" in one.reason and one.reason == other.reason
+
+
 def test_two_goals_are_too_few() -> None:
     (one,) = judge(rows("conv", {4: FAR}), rows("dense", {4: NEAR}), goals=(0.07, 0.05))
     assert one.reason == "2 goals, of 3 needed"
+    assert one.replicates_needed is None  # more of them would not make a third goal
+    answer = ladder_answer([one])
+    assert "2 goals, of 3 needed)" in answer
+    assert "would" not in answer
 
 
 def test_what_the_sweep_might_have_chosen_widens_the_interval() -> None:

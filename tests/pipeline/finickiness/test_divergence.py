@@ -58,7 +58,22 @@ def test_shifted_grids_find_a_sharp_edge_on_average() -> None:
 def test_an_edge_outside_the_grid_is_a_bound() -> None:
     never = divergence_edge([curve([0, 1], [3, 3]), curve([0, 1.1], [3, INF])], 0.95)
     always = divergence_edge([curve([0, 1], [INF, INF]), curve([0.1, 1], [3, INF])], 0.95)
-    assert never is not None and (never.rate.value, never.bound) == (10, "lower")
-    assert always is not None and (always.rate.value, always.bound) == (1, "upper")
+    assert never is not None and never.bound == "lower"
+    assert never.rate.value == pytest.approx(10 ** ((1 + 0.55) / 2))
+    assert always is not None and always.bound == "upper"
+    assert always.rate.value == pytest.approx(10 ** ((0 + 0.55) / 2))
     assert divergence_edge([], 0.95) is None
     assert diverged_share([], 0.95).value is None
+
+
+def test_a_bound_is_of_the_mean_over_replicates_and_not_of_the_one_that_gave_it() -> None:
+    """Edges near 1 in two replicates: a third without one up to 4 does not lift the mean to 4."""
+    two = [curve([-0.2, 0.06], [3, INF]), curve([-0.06, 0.16], [3, INF])]
+    edge = divergence_edge([*two, curve([0, math.log10(4)], [3, 3])], 0.95)
+    assert edge is not None and edge.bound == "lower"
+    assert edge.rate.value == pytest.approx(10 ** ((-0.07 + 0.05 + math.log10(4)) / 3))
+    assert (edge.rate.low, edge.rate.high) == (None, None)
+
+
+def test_replicates_on_both_sides_bound_nothing() -> None:
+    assert divergence_edge([curve([0, 1], [3, 3]), curve([0, 1], [INF, INF])], 0.95) is None

@@ -74,10 +74,12 @@ def test_a_failed_replicate_is_left_out_everywhere() -> None:
     assert (made.ratio.value, made.replicates) == (pytest.approx(2), 2)
 
 
-def trained(size: int, steps: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def trained(
+    size: int, steps: list[int], ended: str = "exhausted"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     trials = pd.DataFrame([
         {"fingerprint": f"b{size}", "member": 0, "model": "m", "batch_size": size,
-         "ended": "exhausted", "max_steps": steps[-1]}
+         "ended": ended, "max_steps": steps[-1]}
     ])  # fmt: skip
     loss = [1 / (1 + step) for step in steps]
     curves = pd.DataFrame({
@@ -101,3 +103,13 @@ def test_without_common_steps_there_is_no_budget() -> None:
     steps, at = after_common_steps(trials, curves)
     assert steps is None
     assert at.empty
+
+
+def test_a_cell_that_diverged_does_not_shorten_what_the_others_are_compared_after() -> None:
+    parts = [trained(1, [0, 10, 20]), trained(4, [0, 10, 20]), trained(16, [0, 8], "diverged")]
+    trials, curves = (pd.concat(part) for part in zip(*parts, strict=True))
+    steps, at = after_common_steps(trials, curves)
+    assert steps == 20
+    assert at.set_index("fingerprint")["kind"].to_dict() == {
+        "b1": "measured", "b4": "measured", "b16": "diverged",
+    }  # fmt: skip

@@ -13,6 +13,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from pipeline.carried import TunedSetting
 from pipeline.design import Design
 from pipeline.outcome import Ended, RaceResult
 from pipeline.settings import Settings, TrackingSettings
@@ -189,7 +190,7 @@ def test_confirm_has_its_own_study_and_room_for_rates_carried_over(
     asked: Settings, url: str
 ) -> None:
     design = Design(asked, "d" * 64, 1347, (8, 64), "cpu", lambda *_: "")
-    tuned = {Cell("mlp", 64): Hyperparameters(0.003)}
+    tuned = {Cell("mlp", 64): TunedSetting(Hyperparameters(0.003))}
     opened = mirror(url, asked, phase="confirm")
     races = {a.race.fingerprint: a.race for a in design.confirm(tuned, 64)}
     for race in races.values():

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.carried import TunedSetting
 from pipeline.design import Design
 from pipeline.ledger import Ledger
 from pipeline.outcome import Ended, RaceResult
@@ -265,7 +266,7 @@ def test_cma_es_without_its_package_is_refused_before_anything_is_trained(
 
 def test_confirm_trains_the_whole_tuned_setting(settings: Settings) -> None:
     asked = searching(settings, **JOINT)
-    tuned = {Cell("mlp", 64): Hyperparameters(0.1, 0.5, 0.001)}
+    tuned = {Cell("mlp", 64): TunedSetting(Hyperparameters(0.1, 0.5, 0.001))}
     chosen = {
         (a.race.cell.batch_size, a.rule): a.race.trials[0].hyperparameters
         for a in design(asked).confirm(tuned, 64)
