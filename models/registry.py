@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from models.factories import check_defined, imported, module_found, never_exiting
 from models.registered import CLASSIFICATION, REGISTERED
 
 if TYPE_CHECKING:
@@ -93,65 +93,49 @@ def names() -> tuple[str, ...]:
 
 def module_of(name: str) -> str:
     """Dotted name of the module that defines a network; its source is in the fingerprint."""
-    check_name(name)
-    return f"models.{name}" if name in REGISTERED else name.partition(":")[0]
+    if name in REGISTERED:
+        return f"models.{name}"
+    _check_form(name)
+    module_found(name)
+    return name.partition(":")[0]
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is neither registered nor an importable ``package.module:factory``.
+    """Refuse a name that is neither registered nor a ``package.module:factory`` there is.
+
+    A ValueError says what is wrong, and the remedy. The factory is looked for in its module's
+    source; what only an import of the module would show is found when the network is made.
 
     Args:
         name: As in params.yaml.
-
-    Raises:
-        ValueError: With what is wrong and the remedy. The factory itself is looked up only when
-            the network is made.
     """
-    if name in REGISTERED:
-        return
-    if not _FACTORY.fullmatch(name):
-        close = difflib.get_close_matches(name, REGISTERED, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(names())}"
-        raise ValueError(
-            f"{name!r} is no registered network; {hint} Or give package.module:factory"
-        )
-    module = name.partition(":")[0]
-    try:
-        found = importlib.util.find_spec(module)
-    except Exception as problem:  # importing a user's packages may raise anything
-        raise ValueError(
-            f"module {module!r} of network {name!r} is not importable ({problem}); "
-            "check the name and the module"
-        ) from problem
-    if found is None:
-        raise ValueError(f"module {module!r} of network {name!r} does not exist; check the name")
+    if name not in REGISTERED:
+        _check_form(name)
+        check_defined(name, module_found(name))
 
 
 def network(name: str) -> Network:
     """Import a network by name.
+
+    A ValueError says that there is none, that its module can't be imported or lacks the factory.
 
     Args:
         name: As in params.yaml.
 
     Returns:
         The network with its declaration.
-
-    Raises:
-        ValueError: If there is no such network, or its module lacks the factory.
     """
-    module, attribute = importlib.import_module(module_of(name)), name.rpartition(":")[2]
-    factory = cast("Factory | None", getattr(module, attribute, None))
-    if factory is None:
-        raise ValueError(
-            f"module {module.__name__!r} has no factory {attribute!r}; check models: {name}"
-        )
+    module = module_of(name)
     if known := REGISTERED.get(name):
-        objective = _classification() if known.objective == CLASSIFICATION else module.OBJECTIVE
+        its = importlib.import_module(module)
+        objective = _classification() if known.objective == CLASSIFICATION else its.OBJECTIVE
         declared = _Declaration(objective, known.couples_examples, known.stochastic)
-        source = known.source
+        source, factory = known.source, cast("Factory", getattr(its, name))
     else:
         plain = _Declaration(_classification(), couples_examples=False, stochastic=False)
-        declared, source = getattr(factory, _DECLARATION, plain), ""
+        own = imported(name)
+        declared, source = getattr(own, _DECLARATION, plain), ""
+        factory = never_exiting(name, own)
     return Network(
         name, factory, source, declared.objective, declared.couples_examples, declared.stochastic
     )
@@ -163,7 +147,8 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
     BatchNorm on 1×1 maps has no variance to divide by when the batch is a single example, and a
     network may refuse images too small or too large for it. A registered network that doesn't
     couple examples is feasible, unasked, on images of 8 to 32 pixels a side and up to 3 channels;
-    any other makes one forward pass in training mode.
+    any other makes one forward pass in training mode, and is held against what it declares.
+    A ValueError says that there is no such network, or none that trains at any batch size.
 
     Args:
         name: As in params.yaml.
@@ -172,28 +157,13 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
 
     Returns:
         The network's own complaint, a ValueError's message, or "".
-
-    Raises:
-        ValueError: If the network breaks in any other way.
     """
     if _surely_feasible(name, task):
         return ""
-    import torch
+    found = network(name)
+    from models.contract import complaint  # it imports torch
 
-    # A forward pass may draw (dropout); the generator it draws from is the caller's.
-    with torch.random.fork_rng(devices=[]), torch.no_grad():  # pyright: ignore[reportUnknownMemberType]
-        images = torch.zeros(min(batch_size, 2), task.channels, task.height, task.width)
-        try:
-            network(name).factory(task).train()(images)
-        except ValueError as problem:
-            return str(problem)
-        except Exception as problem:  # a user's network may raise anything
-            shape = "×".join(map(str, images.shape))
-            raise ValueError(
-                f"network {name} does not run on images of {shape} "
-                f"({type(problem).__name__}: {problem}); mend it or take it out of models"
-            ) from problem
-    return ""
+    return complaint(found, task, min(batch_size, 2))
 
 
 def stochastic(name: str) -> bool:
@@ -214,6 +184,15 @@ def objective_of(name: str) -> str | None:
     """
     known = REGISTERED.get(name)
     return known.objective if known else None
+
+
+def _check_form(name: str) -> None:
+    if not _FACTORY.fullmatch(name):
+        close = difflib.get_close_matches(name, REGISTERED, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(names())}"
+        raise ValueError(
+            f"{name!r} is no registered network; {hint} Or give package.module:factory"
+        )
 
 
 def _surely_feasible(name: str, task: Task) -> bool:

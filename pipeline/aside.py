@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-__all__ = ["file_aside", "folder_aside", "write_aside"]
+__all__ = ["file_aside", "folder_aside", "naming", "write_aside"]
+
+_OF_WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+@contextmanager
+def naming(path: Path) -> Generator[None]:
+    """Say which file it was where a write fails, which the operating system leaves out.
+
+    Args:
+        path: What is written to inside; files that are named already keep their names.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        OSError: As it was, but with a file name.
+    """
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in _OF_WRITING and not isinstance(problem.filename, str | bytes):
+            problem.filename = str(path)
+        raise
 
 
 @contextmanager
@@ -26,7 +50,7 @@ def file_aside(path: Path, partial: Path) -> Generator[IO[bytes]]:
         The file to write. It becomes ``path`` when the block ends, and goes when it fails.
     """
     try:
-        with partial.open("wb") as file:
+        with naming(path), partial.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -59,7 +83,8 @@ def folder_aside(folder: Path) -> Generator[Path]:
         shutil.rmtree(remnant, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        yield partial
+        with naming(folder):
+            yield partial
     except BaseException:
         shutil.rmtree(partial)
         raise

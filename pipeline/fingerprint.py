@@ -51,6 +51,8 @@ PROBE_MODULES: Final = (
 """Modules whose code decides what probes find, and no number of training."""
 
 HARMLESS_MODULES: Final = frozenset({
+    "models.contract",  # refuses networks that are not what they declare
+    "models.factories",  # finds users' networks
     "models.registered",  # names networks; adding one must not retrain the others
     "models.registry",  # finds them
     "models.shape",  # the task's sizes, which the data digest covers
@@ -58,6 +60,7 @@ HARMLESS_MODULES: Final = frozenset({
     "pipeline.dataset_specification",  # types of raw data
     "pipeline.events",  # tells of progress
     "pipeline.fingerprint",  # names races
+    "pipeline.home",  # where a project lies
     "pipeline.images",  # reads the prepared data, which the data digest covers
     "pipeline.manifest",  # likewise
     "pipeline.outcome",  # values
@@ -65,7 +68,16 @@ HARMLESS_MODULES: Final = frozenset({
     "pipeline.settings",  # what of the settings matters is in the recipe
     *(
         f"pipeline.settings.{branch}"
-        for branch in ("branch", "confirm", "data", "sweep", "tracking", "training", "tree")
+        for branch in (
+            "addresses",
+            "branch",
+            "confirm",
+            "data",
+            "sweep",
+            "tracking",
+            "training",
+            "tree",
+        )
     ),
     "pipeline.source",  # names races, too
     "pipeline.splits",  # makes the splits, which the data digest covers

@@ -18,7 +18,10 @@ __all__ = ["Manifest", "read_manifest", "verified_bytes", "write_manifest"]
 
 _FILE: Final = "manifest.json"
 _ASKED: Final = frozenset({"examples", "places"})
-_REMEDY: Final = "run the prepare stage again (dvc repro --force prepare)"
+_REMEDY: Final = (
+    "run the prepare stage again (dvc repro --force prepare), or delete that folder, and the next "
+    "study that needs it prepares it anew"
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,8 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**content)
     except FileNotFoundError:
         raise ValueError(f"{path} is missing; {_REMEDY}") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a whole manifest ({error!r}); {_REMEDY}") from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is not a whole manifest of prepared data; {_REMEDY}") from None
     if manifest.digest != digest:
         raise ValueError(f"{path} was changed (its digest differs); {_REMEDY}")
     return manifest

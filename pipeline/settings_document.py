@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.expectations import allowed_keys
+from pipeline.settings.addresses import redacted
 from pipeline.settings_problems import Problem, dotted
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Document:
         text = f"{dotted(problem.keys)} {value}{problem.message}"
         for end in range(len(keys), 0, -1):
             if option := self.options.get(keys[:end]):
-                return sys.maxsize, f"{option}: {text}"
+                return sys.maxsize, f"{redacted(option)}: {text}"
         return self.lines[keys], f"{self.path}:{self.lines[keys]}: {text}"
 
 
@@ -234,4 +235,4 @@ class _Reader:
         if node.id != "scalar" and not node.flow_style:
             return "a list" if node.id == "sequence" else "a branch"
         source = self._source[node.start_mark.index : node.end_mark.index]
-        return textwrap.shorten(source, 60, placeholder=" ...") or "empty"
+        return textwrap.shorten(redacted(source), 60, placeholder=" ...") or "empty"

@@ -131,6 +131,42 @@ def test_a_figure_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) 
     assert "give a path" in said
 
 
+@pytest.mark.parametrize("name", ["mine.csv", "./mine.csv", "link.svg"])
+def test_the_measurements_are_never_replaced_by_the_figure(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("model,batch_size,steps\na,1,100\na,8,20\n")
+    (tmp_path / "link.svg").symlink_to(file)
+    before = file.read_bytes()
+    ended = run("mine.csv", "--figure", name, folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "the file that is read, which it would replace; give another path" in ended.stderr
+    assert file.read_bytes() == before
+    assert (tmp_path / "link.svg").is_symlink()
+
+
+def test_a_figure_replaces_no_pipe_and_no_folder_and_is_named_as_svg(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.svg")  # a device is treated alike
+    (tmp_path / "folder.svg").mkdir()
+    for name, said in (("pipe.svg", "no regular file"), ("folder.svg", "a folder"),
+                       ("out.png", "ends in .svg")):  # fmt: skip
+        ended = run(EXAMPLE, "--figure", name, folder=tmp_path)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr.startswith(f"error: --figure is {name}, ")
+        assert said in ended.stderr
+    assert (tmp_path / "pipe.svg").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.svg", "pipe.svg"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(closed: str) -> None:
+    line = f"{sys.executable} -m pipeline.cli fit {EXAMPLE} {closed}"
+    ended = subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+
+
 def test_output_to_a_full_disk_is_said_in_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
@@ -141,6 +177,6 @@ def test_output_to_a_full_disk_is_said_in_one_line() -> None:
     assert ended.returncode == 2
     said = ended.stderr.splitlines()[-1]
     assert said.startswith("error: ")
-    assert "No space left" in said
+    assert said.startswith("error: the output can't be read or written: No space left")
     assert "free some space" in said
     assert "Traceback" not in ended.stderr

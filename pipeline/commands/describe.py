@@ -45,19 +45,21 @@ def describe(
     """
     from models.anatomy import anatomy
     from models.registry import check_name, network
-    from pipeline.aside import write_aside
     from pipeline.commands.columns import columns
+    from pipeline.commands.figure import check_figure, write_figure
     from pipeline.commands.task import given_task, study_task
     from pipeline.settings_file import load_settings
 
     check_name(name)
+    if figure is not None:
+        check_figure(figure, params)
     task = given_task(image, classes) if image else study_task(load_settings(params))
     made = network(name).factory(task)
     layers = anatomy(made, task)
     if figure is not None:
         from pipeline.figures.pixel_use import pixel_use
 
-        write_aside(figure, pixel_use(name, task, layers).svg().encode())
+        write_figure(figure, pixel_use(name, task, layers).svg())
     if as_json:
         typer.echo(json.dumps({"layers": [_record(layer) for layer in layers]}, indent=1))
         return
@@ -76,8 +78,11 @@ def _total(parameters: int, layers: tuple[Layer, ...]) -> str:
     weights = sum(layer.cost.weights for layer in layers if layer.cost)
     work = sum(layer.cost.multiply_adds for layer in layers if layer.cost)
     dense = sum(layer.dense.weights for layer in layers if layer.dense)
-    saved = f"; dense layers between the same numbers: {dense:,} weights, {dense / weights:,.1f}×"
-    return f"in all: {parameters:,} parameters, {work:,} multiply-adds{saved if weights else ''}"
+    total = f"in all: {parameters:,} parameters, {work:,} multiply-adds"
+    if not weights:
+        return total
+    between = f"{dense:,} weights, {dense / weights:,.1f}×"
+    return f"{total}; dense layers between the same numbers: {between}"
 
 
 def _record(layer: Layer) -> dict[str, Any]:

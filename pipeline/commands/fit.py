@@ -46,10 +46,13 @@ def fit(
         batchscope fit steps.csv --space linear --json
         batchscope fit steps.csv --figure trade-off.svg
     """
+    from pipeline.commands.figure import check_figure, write_figure
     from pipeline.measurements import read_measurements
     from pipeline.trade_off import fit_trade_off
 
     _check_level(confidence)
+    if figure is not None:
+        check_figure(figure, steps)
     read = read_measurements(steps)
     fits = {
         model: fit_trade_off(measured, confidence, space.value)
@@ -60,7 +63,7 @@ def fit(
     if figure is not None:
         from pipeline.figures.fitted_steps import fitted_steps
 
-        _write(figure, fitted_steps(read.models, fits, confidence, space.value).svg())
+        write_figure(figure, fitted_steps(read.models, fits, confidence, space.value).svg())
     if as_json:
         for line in _remarks(fits):
             typer.echo(line, err=True)
@@ -70,18 +73,6 @@ def fit(
     typer.echo("\n".join(_page(fits, confidence, space.value)))
     if figure is not None:
         typer.echo(f"wrote {figure}")
-
-
-def _write(figure: Path, svg: str) -> None:
-    from pipeline.aside import write_aside
-
-    try:
-        write_aside(figure, svg.encode())
-    except OSError as problem:
-        raise ValueError(
-            f"--figure is {figure}, which cannot be written: {problem.strerror}; give a path in a "
-            "folder that you may write to, with space left"
-        ) from problem
 
 
 def _check_level(confidence: float) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run", "tree"]
 
+_PRINTERS: Final = frozenset({"typer", "click", "rich"})
 _EXAMPLES: Final = re.compile(r"\n\s*\n[ ]*(?=Examples?:)")
 
 
@@ -53,6 +55,7 @@ def run(app: typer.Typer) -> None:
         app: With all commands.
     """
     signal.signal(signal.SIGTERM, _end_terminated)
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that can't show η shows a question
             stream.reconfigure(errors="replace")
@@ -71,8 +74,30 @@ def run(app: typer.Typer) -> None:
     except OSError as problem:
         from pipeline.study.guard import end_on_file
 
-        _forget_output()  # a full disk may be where stdout goes
+        if not isinstance(problem.filename, str | bytes) and _of_output(problem):
+            problem.filename = "the output"
+        _forget_output()
         end_on_file(problem)
+
+
+def _open_closed() -> None:
+    """Let what was closed (``>&-``) come from and go to nowhere.
+
+    Python has None in its place, and the next file to be opened would get its number, and with it
+    whatever a library or a child writes there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _of_output(problem: OSError) -> bool:
+    """Whether it is the output that can't be written to: whoever prints tried to, no other did."""
+    *_, (frame, _) = traceback.walk_tb(problem.__traceback__)
+    name = str(frame.f_globals.get("__name__", ""))
+    return name == __name__ or name.partition(".")[0] in _PRINTERS
 
 
 def _forget_output() -> None:

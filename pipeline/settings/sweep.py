@@ -23,14 +23,15 @@ __all__ = [
     "SweepSettings",
 ]
 
+STRETCH: Final = 600.0  # most that a box may grow, in the natural logarithm: a float ends at 709
 SEARCHED: Final = ("momentum", "weight_decay")  # what can be searched besides the learning rate
 
 
 class LearningRates(Branch):
     """The box of learning rates, and how many points of the design lie in it."""
 
-    low: Annotated[float, Field(gt=0)]
-    high: Annotated[float, Field(gt=0)]
+    low: Annotated[float, Field(ge=1e-12, le=1_000_000, examples=[0.003])]
+    high: Annotated[float, Field(ge=1e-12, le=1_000_000, examples=[10.0])]
     points: Annotated[int, Field(ge=2)]
 
     def _conflicts(self) -> Iterator[Conflict]:
@@ -95,8 +96,8 @@ class Goals(Branch):
 class Budget(Branch):
     """How long a trial may take: the larger of ``epochs`` and ``min_steps``."""
 
-    epochs: Annotated[float, Field(gt=0)]
-    min_steps: Count
+    epochs: Annotated[float, Field(gt=0, le=1_000_000, examples=[12])]
+    min_steps: Annotated[int, Field(ge=1, le=1_000_000_000, examples=[400])]
 
     def epoch_steps(self, batch_size: int, examples: int) -> int:
         """Steps that ``epochs`` passes over ``examples`` take at ``batch_size``, rounded up."""
@@ -178,6 +179,10 @@ class SweepSettings(Branch):
         factor = math.exp(rates.spacing * self.expansion)
         return rates.low / factor, rates.high * factor
 
+    @property
+    def _widest(self) -> int:
+        return int(STRETCH / self.learning_rates.spacing)
+
     def _conflicts(self) -> Iterator[Conflict]:
         yield from repeated("batch_sizes", self.batch_sizes)
         strange = tuple(self._strange_hyperparameters())
@@ -194,6 +199,12 @@ class SweepSettings(Branch):
                 ("design",),
                 "Sobol points are even only in powers of two, and learning_rates.points is "
                 f"{points}; make it {below} or {2 * below}",
+            )
+        if self.expansion * self.learning_rates.spacing > STRETCH:
+            yield Conflict(
+                ("expand", "rounds"),
+                f"with {self.expand.points} points each the box could grow until a learning rate "
+                f"is no number; make rounds * points at most {self._widest}",
             )
         if not strange:
             yield from self._strange_search()

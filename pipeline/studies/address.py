@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pipeline.home import home
-from pipeline.tracking.address import TrackingError, redacted, sqlite_file
+from pipeline.settings.addresses import (
+    STUDIES,
+    STUDIES_REMEDY,
+    placed,
+    redacted,
+    studies_problem,
+)
+from pipeline.tracking.address import TrackingError, remedy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,12 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["StorageError", "storage_url"]
 
 VARIABLE: Final = "OPTUNA_STORAGE"
-DEFAULT: Final = "sqlite:///optuna.db"
-REMEDY: Final = (
-    f"set it to {DEFAULT} or to a database of its own (postgresql+psycopg://user@host/optuna), "
-    "or set tracking.optuna to false"
-)
-_DATABASES: Final = {"sqlite", "postgresql", "mysql"}
 
 
 class StorageError(TrackingError):
@@ -33,7 +33,8 @@ class StorageError(TrackingError):
     """
 
     def __init__(self, url: str, problem: str, key: str = "tracking.storage") -> None:
-        ValueError.__init__(self, f"{key} is {redacted(url)!r}: {problem}; {REMEDY}")
+        told = remedy(url, problem, STUDIES_REMEDY)
+        ValueError.__init__(self, f"{key} is {redacted(url)!r}: {problem}; {told}")
 
 
 def storage_url(settings: TrackingSettings, environment: Mapping[str, str]) -> str:
@@ -53,14 +54,7 @@ def storage_url(settings: TrackingSettings, environment: Mapping[str, str]) -> s
             memory.
     """
     key = VARIABLE if settings.storage is None and environment.get(VARIABLE) else "tracking.storage"
-    url = settings.storage or environment.get(VARIABLE) or DEFAULT
-    scheme = url.partition("://")[0].partition("+")[0].lower() if "://" in url else ""
-    if scheme not in _DATABASES:
-        raise StorageError(url, "not the URL of a database that Optuna serves", key)
-    if scheme != "sqlite":
-        return url
-    file = sqlite_file(url)
-    if file is None or ":memory:" in url:
-        problem = "an SQLite database in memory or without a path, which nobody else can open"
+    url = settings.storage or environment.get(VARIABLE) or STUDIES
+    if problem := studies_problem(url):
         raise StorageError(url, problem, key)
-    return url.replace(f"///{file}", f"///{home() / file}", 1)
+    return placed(url)

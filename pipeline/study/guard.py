@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
+from pipeline.aside import naming
 from pipeline.blame import end_on
 from pipeline.exit_status import ExitStatus
 from pipeline.lifeline import ancestors_to_watch, die_with
@@ -151,9 +152,9 @@ def locked(folder: Path, study: str = "dvc") -> Generator[None]:
                     "wait until it has finished, or stop it"
                 )
             time.sleep(0.1)
-        file.truncate(0)
-        file.write(f"{os.getpid()} {study}")
-        file.flush()
+        with naming(folder / ".lock"):
+            file.truncate(0)
+            os.write(file.fileno(), f"{os.getpid()} {study}".encode())  # no buffer to fail again
         _HELD.add(folder)
         try:
             yield

@@ -1,32 +1,45 @@
-"""Where MLflow keeps its runs: the tracking URI, and what is wrong with a bad one."""
+"""Where MLflow keeps its runs: the tracking URI, and what to do about one that fails."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.home import home
+from pipeline.settings.addresses import (
+    RUNS,
+    RUNS_REMEDY,
+    placed,
+    redacted,
+    runs_problem,
+    sqlite_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pipeline.settings import TrackingSettings
 
-__all__ = ["TrackingError", "artifact_folder", "redacted", "sqlite_file", "tracking_uri"]
+__all__ = [
+    "TrackingError",
+    "artifact_folder",
+    "redacted",
+    "remedy",
+    "sqlite_file",
+    "tracking_uri",
+]
 
 VARIABLE: Final = "MLFLOW_TRACKING_URI"
-DEFAULT: Final = "sqlite:///mlflow.db"
-REMEDY: Final = (
-    f"set it to {DEFAULT} or to the address of a running MLflow server (http://host:port), "
-    "or set tracking.mlflow to false"
-)
 
-_SCHEME = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
-_DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
-_SERVERS = {"http", "https"}
-_SQLITE = re.compile(r"^(?P<dialect>sqlite(\+\w+)?):///(?P<path>[^?]+)(?P<query>\?.*)?$")
-_PASSWORD = re.compile(r"(?<=://)(?P<user>[^/@]*?):[^/]*@")
+_IN_USE: Final = "let the program that writes to it finish, then repeat the command"
+_UNWRITABLE: Final = "make it a file that you may write to, then repeat the command"
+_OF_SOUND_FILES: Final = {  # words of SQLite and ours about a file that is as it should be
+    "is locked": _IN_USE,
+    "is full": "free some space, then repeat the command",
+    "disk I/O error": "free some space or mend the disk, then repeat the command",
+    "readonly database": _UNWRITABLE,
+    "unable to open": _UNWRITABLE,
+}
 
 
 class TrackingError(ValueError):
@@ -39,7 +52,42 @@ class TrackingError(ValueError):
     """
 
     def __init__(self, uri: str, problem: str, key: str = "tracking.uri") -> None:
-        super().__init__(f"{key} is {redacted(uri)!r}: {problem}; {REMEDY}")
+        told = remedy(uri, problem, RUNS_REMEDY)
+        super().__init__(f"{key} is {redacted(uri)!r}: {problem}; {told}")
+
+
+def remedy(address: str, problem: str, another: str) -> str:
+    """What to do about a database that fails.
+
+    An SQLite file that is damaged has to go: runs and studies are copies, which the ledger or the
+    tables in results/ make again.
+
+    Args:
+        address: Of the database.
+        problem: What is wrong with it.
+        another: How to use another database.
+
+    Returns:
+        What to do about the file, where the address is an SQLite file that is there and is not
+        another program's; else ``another``.
+    """
+    file = sqlite_file(address)
+    if file is None or not _there(file) or "another program" in problem:
+        return another
+    for words, told in _OF_SOUND_FILES.items():
+        if words in problem and not file.is_dir():
+            return told
+    return (
+        f"move {file} away, then batchscope restore or the same command writes a new one from "
+        "what has been trained"
+    )
+
+
+def _there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # of a folder that may not be looked into
+        return False
 
 
 def tracking_uri(settings: TrackingSettings, environment: Mapping[str, str]) -> str:
@@ -59,19 +107,10 @@ def tracking_uri(settings: TrackingSettings, environment: Mapping[str, str]) -> 
             in memory, or its scheme is not one that MLflow serves.
     """
     key = VARIABLE if settings.uri is None and environment.get(VARIABLE) else "tracking.uri"
-    uri = settings.uri or environment.get(VARIABLE) or DEFAULT
-    if problem := _problem(uri):
+    uri = settings.uri or environment.get(VARIABLE) or RUNS
+    if problem := runs_problem(uri):
         raise TrackingError(uri, problem, key)
-    if match := _SQLITE.match(uri):
-        path = home() / match["path"]
-        return f"{match['dialect']}:///{path}{match['query'] or ''}"
-    return uri
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLite URI; None for any other URI."""
-    match = _SQLITE.match(uri)
-    return Path(match["path"]) if match else None
+    return placed(uri)
 
 
 def artifact_folder(uri: str) -> Path | None:
@@ -83,23 +122,3 @@ def artifact_folder(uri: str) -> Path | None:
         return None
     file = sqlite_file(uri)
     return (file.parent if file else home()) / "mlartifacts"
-
-
-def redacted(uri: str) -> str:
-    """The URI with its password, if any, replaced by stars."""
-    return _PASSWORD.sub(r"\g<user>:***@", uri)
-
-
-def _problem(uri: str) -> str:
-    """What makes a URI unusable before anything is connected to; empty where nothing does."""
-    match = _SCHEME.match(uri)
-    scheme = match["scheme"].lower().partition("+")[0] if match else "file"
-    if uri == "databricks" or scheme == "databricks":
-        return ""
-    if scheme == "file":
-        return "a folder of files, which MLflow no longer writes"
-    if scheme == "sqlite" and (not _SQLITE.match(uri) or ":memory:" in uri):
-        return "an SQLite database in memory or without a path, which nobody else can open"
-    if scheme not in _DATABASES | _SERVERS:
-        return f"{scheme} is not a scheme that MLflow knows"
-    return ""

@@ -30,7 +30,7 @@ BAD_VALUES = {
     "source with a password": (
         "source: null ",
         "source: https://me:secret@example.org/x ",
-        "data.source is https://me:secret@example.org/x: it holds a user name",
+        "data.source is https://me:***@example.org/x: it holds a user name",
     ),
     "source without a server": (
         "source: null ",
@@ -159,12 +159,71 @@ BAD_VALUES = {
     "learning rate zero": (
         "low: 0.003 ",
         "low: 0 ",
-        "sweep.learning_rates.low is 0: it must be a finite number above 0; write 0.1, for example",
+        "sweep.learning_rates.low is 0: it must be a finite number at least 1e-12 and at most "
+        "1000000; write 0.003, for example",
     ),
     "learning rate infinite": (
         "high: 10.0 ",
         "high: .inf ",
-        "sweep.learning_rates.high is .inf: it must be a finite number above 0; write 0.1",
+        "sweep.learning_rates.high is .inf: it must be a finite number at least 1e-12 and at most "
+        "1000000; write 10.0",
+    ),
+    "learning rate of no use": (
+        "low: 0.003 ",
+        "low: 1.0e-320 ",
+        "sweep.learning_rates.low is 1.0e-320: it must be a finite number at least 1e-12 and at",
+    ),
+    "learning rate near infinity": (
+        "high: 10.0 ",
+        "high: 1.0e+308 ",
+        "sweep.learning_rates.high is 1.0e+308: it must be a finite number at least 1e-12 and at",
+    ),
+    "a box that grows for ever": (
+        "rounds: 2 ",
+        "rounds: 2000 ",
+        "sweep.expand.rounds is 2000: with 3 points each the box could grow until a learning rate "
+        "is no number; make rounds * points at most 887",
+    ),
+    "epochs without end": (
+        "epochs: 12 ",
+        "epochs: 1.0e+300 ",
+        "sweep.budget.epochs is 1.0e+300: it must be a finite number above 0 and at most 1000000; "
+        "write 12, for example",
+    ),
+    "steps without end": (
+        "min_steps: 400 ",
+        "min_steps: 999999999999 ",
+        "sweep.budget.min_steps is 999999999999: it must be a whole number at least 1 and at most "
+        "1000000000; write 400, for example",
+    ),
+    "a folder for MLflow": (
+        "uri: null ",
+        "uri: ./mlruns ",
+        "tracking.uri is ./mlruns: a folder of files, which MLflow no longer writes; set it to "
+        "sqlite:///mlflow.db or",
+    ),
+    "a scheme that MLflow does not know, and a password": (
+        "uri: null ",
+        "uri: foo://me:s3cret@bar ",
+        "tracking.uri is foo://me:***@bar: foo is not a scheme that MLflow knows; set it to",
+    ),
+    "a storage that is no URL": (
+        "storage: null ",
+        "storage: foo ",
+        "tracking.storage is foo: not the URL of a database that Optuna serves; set it to "
+        "sqlite:///optuna.db or",
+    ),
+    "MLflow's database for Optuna": (
+        "storage: null ",
+        "storage: sqlite:///./mlflow.db ",
+        "tracking.storage is sqlite:///./mlflow.db: MLflow's database too, and the two programs "
+        "break each other in one; set it to sqlite:///optuna.db",
+    ),
+    "Optuna's database for MLflow": (
+        "uri: null ",
+        "uri: sqlite:///optuna.db ",
+        "tracking.uri is sqlite:///optuna.db: Optuna's database too, and the two programs break "
+        "each other in one; set it to sqlite:///mlflow.db",
     ),
     "Sobol points no power of two": (
         "design: grid ",
@@ -328,7 +387,8 @@ BAD_VALUES = {
     "a date": (
         "epochs: 12 ",
         "epochs: 2020-13-45 ",
-        "sweep.budget.epochs is 2020-13-45: it must be a finite number above 0; write 0.1",
+        "sweep.budget.epochs is 2020-13-45: it must be a finite number above 0 and at most "
+        "1000000; write 12",
     ),
     "key misspelt": (
         "momentum: 0.0 ",

@@ -31,8 +31,9 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_aside(
     path = tmp_path / "file"
     write_aside(path, b"old")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as failed:
         write_aside(path, b"new")
+    assert failed.value.filename == str(path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -56,6 +57,12 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert [path.name for path in folder.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_full_disk_is_named_by_the_folder_that_is_written(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as failed, folder_aside(tmp_path / "new"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert failed.value.filename == str(tmp_path / "new")
 
 
 def test_remnants_of_a_killed_run_go(tmp_path: Path) -> None:

@@ -150,6 +150,18 @@ def test_files_that_fail_end_in_one_line_and_status_2(work: str, said: str, tmp_
     assert re.search(f"^error: .*{said}", line)
 
 
+def test_a_full_disk_is_named_by_the_lock_that_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(guard.os, "write", full)
+    with pytest.raises(OSError, match="No space") as failed, locked(tmp_path / "ledger"):
+        pass
+    assert failed.value.filename == str(tmp_path / "ledger" / ".lock")
+
+
 @pytest.mark.parametrize(
     "work", ["raise OSError(9, 'Bad file descriptor')", "raise ConnectionError('gone')"]
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,5 +23,10 @@ def listing(
     from pipeline.study.summary import summary
     from pipeline.study.wording import list_lines
 
-    found = [summary(one, say) for one in entries()]
+    found: list[dict[str, Any]] = []
+    for one in entries():
+        try:
+            found.append(summary(one, say))
+        except (OSError, ValueError) as problem:  # one must not stand in the way of all others
+            say(f"warning: the study {one.name} is left out: {problem}")
     typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(list_lines(found)))

@@ -111,3 +111,14 @@ def test_bad_names_and_impossible_geometries_are_refused(
     assert said.startswith("error: ")
     assert complaint in said
     assert not target.exists()
+
+
+def test_describe_takes_a_network_without_weights(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "weightless.py").write_text(
+        "from torch import nn\n\n\ndef flat(task):\n    return nn.Flatten()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run(monkeypatch, "describe", "weightless:flat") == 0
+    assert "in all: 0 parameters, 0 multiply-adds\n" in capsys.readouterr().out

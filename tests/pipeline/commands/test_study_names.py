@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,6 +84,22 @@ def test_an_outdated_study_is_left_out_with_a_warning(capsys: pytest.CaptureFixt
     assert "results/studies/old/settings.yaml:" in said
     assert "bygone" in said
     assert CliRunner().invoke(app, ["study", "list"]).exit_code == 0
+
+
+def test_a_study_whose_data_are_damaged_is_left_out_with_a_warning(
+    project: Path,
+) -> None:
+    folder = project / "data" / "prepared"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{")
+    ended = CliRunner().invoke(app, ["study", "list", "--json"])
+    assert ended.exit_code == 0, ended.exception
+    assert [one["study"] for one in json.loads(ended.stdout)] == ["mine"]
+    assert ended.stderr == (
+        "warning: the study dvc is left out: data/prepared/manifest.json is not a whole manifest "
+        "of prepared data; run the prepare stage again (dvc repro --force prepare), or delete that "
+        "folder, and the next study that needs it prepares it anew\n"
+    )
 
 
 def test_an_outdated_params_file_is_an_error(project: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import TrackingSettings
+from pipeline.studies.address import StorageError
 from pipeline.tracking import TrackingError, tracking_uri
 
 
@@ -43,16 +44,37 @@ class TestTrackingUri:
     )
     def test_refuses_what_mlflow_cannot_serve(self, uri: str, problem: str) -> None:
         with pytest.raises(TrackingError, match=problem) as refused:
-            self.of(uri)
-        assert str(refused.value).startswith(f"tracking.uri is '{uri}': ")
+            self.of(None, MLFLOW_TRACKING_URI=uri)
+        assert str(refused.value).startswith(f"MLFLOW_TRACKING_URI is '{uri}': ")
         assert "set it to sqlite:///mlflow.db" in str(refused.value)
-
-    def test_names_the_variable_where_the_value_came_from_it(self) -> None:
-        with pytest.raises(TrackingError, match=r"^MLFLOW_TRACKING_URI is './mlruns'"):
-            self.of(None, MLFLOW_TRACKING_URI="./mlruns")
 
     def test_a_password_is_never_shown(self) -> None:
         with pytest.raises(TrackingError) as refused:
-            self.of("oracle://me:s3cret@db/x")
+            self.of(None, MLFLOW_TRACKING_URI="oracle://me:s3cret@db/x")
         assert "s3cret" not in str(refused.value)
         assert "me:***@db" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("file is not a database", "move {} away, then batchscope restore"),
+        ("no such table: runs", "move {} away, then batchscope restore"),
+        ("database is locked", "let the program that writes to it finish"),
+        ("database or disk is full", "free some space"),
+        ("the database of another program (Optuna?)", "set it to sqlite:///"),
+    ],
+)
+@pytest.mark.parametrize("kind", [TrackingError, StorageError])
+def test_a_file_that_is_there_is_not_set_again(
+    kind: type[TrackingError], problem: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "copy.db"
+    assert "; set it to sqlite:///" in str(kind(f"sqlite:///{file}", problem))
+    file.touch()
+    assert f"; {told.format(file)}" in str(kind(f"sqlite:///{file}", problem))
+
+
+def test_a_folder_in_place_of_the_file_is_moved_away(tmp_path: Path) -> None:
+    said = str(TrackingError(f"sqlite:///{tmp_path}", "unable to open database file"))
+    assert f"; move {tmp_path} away, then batchscope restore" in said

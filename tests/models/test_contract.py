@@ -1,0 +1,167 @@
+"""Networks are held against what they declare and must return, before anything trains."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from models.contract import complaint
+from models.registry import infeasible, names, network
+from models.task import Task
+from tests.models.conftest import Own
+
+TASK = Task(1, 8, 8, 10)
+HEAD = """
+import sys
+import torch
+import torch.nn.functional as F
+from torch import nn
+from models.registry import declare
+from models.task import CLASSIFICATION, Objective
+
+SCORED = Objective('scored', lambda outputs, targets: outputs, lambda outputs, targets: outputs)
+
+class Body(nn.Module):
+    def __init__(self, task, body):
+        super().__init__()
+        self.linear, self.body = nn.Linear(task.pixels, task.classes), body
+    def forward(self, images):
+        return self.body(self.linear(images.flatten(1)))
+
+class Frozen(nn.BatchNorm1d):
+    def train(self, mode=True):
+        return super().train(False)
+
+def layers(*more):
+    return lambda task: nn.Sequential(
+        nn.Flatten(), nn.Linear(task.pixels, task.classes), *(make() for make in more)
+    )
+
+def body(function):
+    return lambda task: Body(task, function)
+
+made = """
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_registered_network_keeps_its_promises(name: str) -> None:
+    """Also those that are known to be feasible unasked."""
+    assert complaint(network(name), TASK, 2) == ""
+
+
+@pytest.mark.parametrize(
+    ("made", "found", "remedy"),
+    [
+        (
+            "layers(lambda: nn.BatchNorm1d(10))",
+            "couples the examples of a batch (layer 2, BatchNorm1d)",
+            "objective=CLASSIFICATION, couples_examples=True",
+        ),
+        (
+            "layers(lambda: nn.Dropout(0.1))",
+            "draws random numbers in training (layer 2, Dropout)",
+            "objective=CLASSIFICATION, stochastic=True",
+        ),
+        (
+            "body(lambda outputs: F.dropout(outputs, 0.5))",
+            "draws random numbers in training (its forward)",
+            "objective=CLASSIFICATION, stochastic=True",
+        ),
+        (
+            "layers(lambda: nn.BatchNorm1d(10), nn.AlphaDropout)",
+            "couples the examples of a batch (layer 2, BatchNorm1d) and draws random numbers in "
+            "training (layer 3, AlphaDropout)",
+            "objective=CLASSIFICATION, couples_examples=True, stochastic=True",
+        ),
+        (
+            "declare(objective=CLASSIFICATION, couples_examples=True)("
+            "layers(lambda: nn.BatchNorm1d(10), nn.Dropout))",
+            "draws random numbers in training (layer 3, Dropout)",
+            "objective=CLASSIFICATION, couples_examples=True, stochastic=True",
+        ),
+        (
+            "declare(objective=SCORED)(layers(lambda: nn.BatchNorm1d(10)))",
+            "couples the examples of a batch (layer 2, BatchNorm1d)",
+            "objective=..., couples_examples=True",
+        ),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [1, 64])
+def test_what_a_network_does_it_must_declare(
+    made: str, found: str, remedy: str, batch_size: int, own: Own
+) -> None:
+    with pytest.raises(ValueError, match="does not say so") as refused:
+        infeasible(own(HEAD + made, "made"), TASK, batch_size)
+    assert f"made {found} and does not say so; put @declare({remedy}) of" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "declare(objective=CLASSIFICATION, couples_examples=True)"
+        "(layers(lambda: nn.BatchNorm1d(10)))",
+        "declare(objective=CLASSIFICATION, stochastic=True)(layers(nn.Dropout))",
+        "layers(lambda: Frozen(10))",
+        "layers(lambda: nn.Dropout(0))",
+        "layers(lambda: nn.GroupNorm(2, 10), lambda: nn.LayerNorm(10))",
+        "declare(objective=SCORED)(body(lambda outputs: outputs.sum(1)))",
+        "declare(objective=SCORED)(layers())",
+    ],
+)
+def test_what_is_declared_or_does_nothing_is_feasible(made: str, own: Own) -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    assert infeasible(own(HEAD + made, "made"), TASK, 64) == ""
+    assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize(
+    ("made", "returned"),
+    [
+        ("body(lambda outputs: outputs[:, :5])", "a Tensor of 2×5"),
+        ("body(lambda outputs: outputs[:, 0])", "a Tensor of 2"),
+        ("body(lambda outputs: outputs.mean())", "a Tensor of one number"),
+        ("body(lambda outputs: outputs[..., None])", "a Tensor of 2×10×1"),
+        ("body(lambda outputs: (outputs, outputs))", "a value of type tuple"),
+        ("body(lambda outputs: None)", "a value of type NoneType"),
+    ],
+)
+def test_a_classifier_returns_a_logit_a_class(made: str, returned: str, own: Own) -> None:
+    name = own(HEAD + made, "made")
+    message = (
+        f"network {name} returned {returned} for images of 2×1×8×8; its objective, "
+        "classification, needs a Tensor of 2×10, a logit a class"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        infeasible(name, TASK, 64)
+
+
+def test_any_objective_takes_an_output_an_example(own: Own) -> None:
+    name = own(HEAD + "declare(objective=SCORED)(body(lambda outputs: outputs.mean()))", "made")
+    with pytest.raises(ValueError, match="scored, needs a Tensor of 2 or 2×…, one output an exam"):
+        infeasible(name, TASK, 64)
+
+
+@pytest.mark.parametrize(
+    ("made", "complaint"),
+    [
+        ("lambda task: nn.Sequential(nn.Flatten(), nn.LazyLinear(10))", "'1.weight' of network"),
+        ("layers(nn.LazyBatchNorm1d)", "'2.weight' of network .* is uninitialised"),
+        ("lambda task: nn.Flatten()", "made has no parameters to train"),
+        ("lambda task: layers()(task).requires_grad_(False)", "made has no parameters to train"),
+        ("lambda task: None", "returned a value of type NoneType; it must return a torch"),
+        ("body(lambda outputs: sys.exit(0))", r"does not run on .* \(SystemExit: 0\); mend it"),
+        ("body(lambda outputs: outputs @ outputs)", r"does not run on .* \(RuntimeError: "),
+    ],
+)
+def test_what_can_not_be_trained_is_refused(made: str, complaint: str, own: Own) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        infeasible(own(HEAD + made, "made"), TASK, 64)
+
+
+def test_a_complaint_without_words_is_one(own: Own) -> None:
+    source = HEAD + "None\ndef wordless(task):\n    raise ValueError"
+    assert infeasible(own(source, "wordless"), TASK, 64) == "ValueError"
