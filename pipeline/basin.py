@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy import special
 
 from pipeline.intervals import Interval, t_quantile
 from pipeline.moderated import moderated
@@ -61,7 +62,8 @@ class Basin:
         Returns:
             Value and limits, none of them None. Source: that of `basin`.
         """
-        half = t_quantile(confidence, self.dof) * math.hypot(self.error, _BIAS)
+        within = t_quantile(confidence, self.dof) * self.error
+        half = math.hypot(within, float(special.ndtri((1 + confidence) / 2)) * _BIAS)
         low, high = min(self.value - half, self.beside[0]), max(self.value + half, self.beside[1])
         return Interval(
             self.value,

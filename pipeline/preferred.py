@@ -39,5 +39,7 @@ def preferred(learning_rate: float, survived: float = math.inf) -> float:
     )
     if nearest <= max(learning_rate, survived):
         return nearest
-    candidates = (float(f"{mantissa}e{exponent}") for mantissa in _R20)
+    # The logarithm of what lies just under a power of ten may come out as the power's.
+    tens = (exponent - 1, exponent)
+    candidates = (float(f"{mantissa}e{ten}") for ten in tens for mantissa in _R20)
     return max(number for number in candidates if number <= learning_rate)

@@ -46,6 +46,7 @@ def test_the_next_lower_number_is_of_a_finer_series() -> None:
     assert preferred(1.885, 2.0) == 2.0
     assert preferred(1.885) == 2.0
     assert preferred(9.5, 9.5) == 9.0
+    assert preferred(999999999999.998, 0.0) == 9e11
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.nan, math.inf])
