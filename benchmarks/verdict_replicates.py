@@ -118,19 +118,21 @@ def _tuned(sweep: _Trained, settings: Settings) -> pd.DataFrame:
         keys = sweep.trials.loc[drawn, "fingerprint"]
         curves = sweep.curves[sweep.curves["fingerprint"].isin(keys)]
         found = tuned_by(settings, sweep.trials[drawn].reset_index(drop=True), curves)
-        at_reference = found["batch_size"] == REFERENCE
-        reference = found.loc[at_reference, ["learning_rate", "survived"]].to_numpy()[0]
+        trained = {
+            int(size): preferred(rate, survived)
+            for size, rate, survived in found[
+                ["batch_size", "learning_rate", "survived"]
+            ].to_numpy()
+        }
         rows += [
             {
                 "draw": draw,
                 "replicates": " ".join(map(str, three)),
                 **row,
-                "tuned": preferred(row["learning_rate"], row.pop("survived")),
-                "constant": preferred(*reference),
+                "tuned": trained[row["batch_size"]],
+                "constant": trained[REFERENCE],
             }
-            for row in found[["batch_size", "learning_rate", "low", "high", "survived"]].to_dict(
-                "records"
-            )
+            for row in found[["batch_size", "learning_rate", "low", "high"]].to_dict("records")
         ]
     return pd.DataFrame(rows)
 

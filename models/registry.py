@@ -13,11 +13,8 @@ from models.factories import check_defined, imported, module_found, never_exitin
 from models.registered import CLASSIFICATION, REGISTERED
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from models.factories import Factory
     from models.task import Objective, Task
-
-    Factory = Callable[[Task], nn.Module]
 
 __all__ = [
     "Network",

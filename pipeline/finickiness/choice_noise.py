@@ -112,11 +112,11 @@ def _completed(curves: Sequence[GridCurve], places: Sequence[float]) -> list[Gri
         for curve, own in zip(curves, below, strict=True)
     )
     near = [own[_nearest(curve, at)].any() for curve, own in zip(curves, stopped, strict=True)]
-    if 2 * sum(near) > len(near):
-        return [_with(curve, own) for curve, own in zip(curves, stopped, strict=True)]
-    if ends:
-        return [_with(curve, own) for curve, own in zip(curves, below, strict=True)]
-    return list(curves)
+    above = 2 * sum(near) > len(near)
+    if not above and not ends:
+        return list(curves)
+    more = stopped if above else below
+    return [_with(curve, own) for curve, own in zip(curves, more, strict=True)]
 
 
 def _with(curve: GridCurve, more: NDArray[np.bool_]) -> GridCurve:

@@ -206,10 +206,10 @@ def finickiness(
     steps, after_steps = after_common_steps(own, curves)
     examples = settings.sweep.budget.epochs * train_examples
     hardest = observed[observed["goal"] == goals.hardest]
-    grid, expanded = (
-        grid_curves(*sweep, quantity=goals.quantity, goal=goals.hardest, expanded=more)
-        for more in (False, True)
-    )
+    grid = grid_curves(*sweep, quantity=goals.quantity, goal=goals.hardest)
+    expanded = grid
+    if sweep[0]["origin"].str.startswith("expansion").any():
+        expanded = grid_curves(*sweep, quantity=goals.quantity, goal=goals.hardest, expanded=True)
     return Finickiness(
         settings,
         reference,
