@@ -90,11 +90,13 @@ class CellTrials:
         """Log of the largest rate up to which no replicate fell short; infinite where none did.
 
         To diverge is to fall short, and so is, from the best rate of a replicate that reached the
-        goal on, not to reach it.
+        goal on, not to reach it. Minus infinity where the lowest rate of all diverged.
         """
+        diverged = self.rate[self.diverged].min(initial=np.inf)
+        below = self.rate[self.rate < diverged].max(initial=-np.inf)
         return min(
             self.cliff.safe if self.cliff else np.inf,
-            self.ceiling(self.rate) if self.diverged.any() else np.inf,
+            float(below) if self.diverged.any() else np.inf,
         )
 
     def near(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

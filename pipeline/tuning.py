@@ -80,7 +80,7 @@ def tuned_learning_rates(
         ``method``, ``survived``, ``momentum`` and ``weight_decay``. ``edge`` is ``low`` or ``high``
         where some replicate of the design tried no rate beyond the tuned one, and ``low`` where all
         diverged. ``survived`` is the largest rate up to which no replicate fell short or diverged;
-        infinite where none ever did.
+        infinite where none ever did, 0 where the lowest rate of all diverged.
     """
     seen = observations(trials, curves, quantity=quantity, goals=[goal])
     seen["loss"] = trials["last_validation_loss"].to_numpy(dtype=np.float64)

@@ -67,6 +67,8 @@ def _check(uri: str) -> None:
         return
     if not file.exists():
         raise TrackingError(uri, "there is no such file yet; run the sweep first")
+    if file.is_dir():
+        raise TrackingError(uri, "a folder; name the database that the sweep filled, a file")
     with file.open("rb") as opened:
         if opened.read(len(SQLITE)) != SQLITE:  # MLflow would try for minutes
             raise TrackingError(uri, "the file is not an SQLite database")

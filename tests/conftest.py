@@ -13,8 +13,14 @@ from pipeline.settings_file import load_settings
 ROOT = Path(__file__).parents[1]
 
 # How long an example takes depends on the machine, and no test here is about time.
-hypothesis.settings.register_profile("batchscope", deadline=None)
-hypothesis.settings.load_profile("batchscope")
+hypothesis.settings.register_profile("brief", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`make test-all`, which takes the slow tests too, gives properties more examples."""
+    thorough = not config.getoption("markexpr")
+    hypothesis.settings.load_profile("thorough" if thorough else "brief")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -38,7 +38,7 @@ def export(
     Raises:
         ValueError: If the folder is there already, or nothing has been trained.
     """
-    if folder.exists():
+    if folder.exists() or folder.is_symlink():  # one that leads nowhere
         raise ValueError(f"--output is {folder}, which is there already; name a new folder")
     seen = survey(found, warn)
     if seen.design is None or not any(phase.results for _, phase in _phases(seen)):

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -21,7 +21,6 @@ from models.arithmetic.sizes import (
 SIZES, KERNELS, STRIDES = st.integers(1, 300), st.integers(1, 20), st.integers(1, 9)
 
 
-@settings(max_examples=300, deadline=None)
 @given(SIZES, KERNELS, STRIDES, st.integers(0, 30), st.integers(1, 4))
 def test_output_size_counts_positions(
     n: int, kernel: int, stride: int, padding: int, dilation: int
@@ -36,7 +35,6 @@ def test_output_size_counts_positions(
             output_size(n, kernel, stride, padding, dilation)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.integers(1, 12), st.integers(1, 5), st.integers(1, 4), st.integers(0, 4), st.integers(1, 3),
     st.integers(0, 3),

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -40,7 +40,6 @@ def assert_same(hidden: torch.Tensor, expected: torch.Tensor, inputs: list[torch
         torch.testing.assert_close(left, right, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=1500, deadline=None)
 @given(cases(), st.sampled_from(BACKENDS))
 def test_layer_equals_torchs_forward_and_backward(case: Case, backend: Backend) -> None:
     torch.manual_seed(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -33,7 +33,6 @@ def draw(shape: tuple[int, ...]) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, requires_grad=True)
 
 
-@settings(max_examples=100, deadline=None)
 @given(CHANNELS, pairs(1, 4), pairs(1, 4))
 def test_dense_layer_is_the_notes_order_4_equation(
     channels: tuple[int, int], image: tuple[int, int], hidden: tuple[int, int]
@@ -56,7 +55,6 @@ def test_dense_layer_picks_a_matrix_for_each_hidden_pixel() -> None:
     assert layer.weight[0, :, :, 0].shape == (2, 2, 4, 4)
 
 
-@settings(max_examples=100, deadline=None)
 @given(CHANNELS, pairs(1, 4), pairs(1, 4))
 def test_reindexing_is_exact_both_ways(
     channels: tuple[int, int], image: tuple[int, int], hidden: tuple[int, int]
@@ -84,7 +82,6 @@ def test_reindexing_is_exact_both_ways(
     assert torch.equal(back.bias, dense.bias)
 
 
-@settings(max_examples=200, deadline=None)
 @given(cases())
 def test_local_layer_is_a_dense_one_with_zeros(case: Case) -> None:
     torch.manual_seed(0)
@@ -107,7 +104,6 @@ def test_local_layer_is_a_dense_one_with_zeros(case: Case) -> None:
     assert_same(layer(x), slow, [x, layer.weight, layer.bias])
 
 
-@settings(max_examples=200, deadline=None)
 @given(cases())
 def test_convolution_is_a_local_layer_with_equal_kernels(case: Case) -> None:
     """V[i,j,a,b] = V[a,b], within the window; strides, dilations and groups too."""
@@ -126,7 +122,6 @@ def test_convolution_is_a_local_layer_with_equal_kernels(case: Case) -> None:
     torch.testing.assert_close(local(x), layer(x), rtol=1e-11, atol=1e-11)
 
 
-@settings(max_examples=100, deadline=None)
 @given(CHANNELS, pairs(1, 5), pairs(1, 5), st.sampled_from(["toeplitz", "fft"]))
 def test_tied_layer_is_a_dense_one_with_equal_diagonals(
     channels: tuple[int, int], image: tuple[int, int], hidden: tuple[int, int], backend: str
@@ -143,7 +138,6 @@ def test_tied_layer_is_a_dense_one_with_equal_diagonals(
     torch.testing.assert_close(dense(x), slow, rtol=1e-11, atol=1e-11)
 
 
-@settings(max_examples=100, deadline=None)
 @given(CHANNELS, pairs(2, 6), pairs(1, 3), pairs(1, 2), PADDINGS)
 def test_convolution_is_a_tied_layer_with_zeros_outside_the_window(
     channels: tuple[int, int], image: tuple[int, int], kernel: tuple[int, int],
@@ -201,7 +195,6 @@ def test_100_by_100_pixels_and_1000_units_are_ten_million_weights() -> None:
     assert costs.convolution(1, 1, (100, 100), (5, 5)).weights == 25
 
 
-@settings(max_examples=100, deadline=None)
 @given(cases())
 def test_costs_are_what_the_layers_hold(case: Case) -> None:
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -26,7 +26,6 @@ def shifted(images: Tensor, rows: int, columns: int) -> Tensor:
     return images.roll((rows, columns), (-2, -1))
 
 
-@settings(max_examples=100, deadline=None)
 @given(pairs(1, 3), pairs(-2, 2), st.booleans())
 def test_convolution_commutes_with_shifts_at_stride_1(
     kernel: tuple[int, int], shift: tuple[int, int], true: bool
@@ -38,7 +37,6 @@ def test_convolution_commutes_with_shifts_at_stride_1(
     torch.testing.assert_close(layer(shifted(images, *shift)), shifted(layer(images), *shift))
 
 
-@settings(max_examples=100, deadline=None)
 @given(pairs(1, 3), pairs(-1, 1), pairs(1, 3))
 def test_convolution_commutes_with_shifts_by_multiples_of_its_stride(
     kernel: tuple[int, int], shift: tuple[int, int], stride: tuple[int, int]
@@ -58,7 +56,6 @@ def test_convolution_does_not_commute_with_half_a_stride() -> None:
     assert all((moved - shifted(layer(images), rows, 0)).abs().max() > 0.1 for rows in (-1, 0, 1))
 
 
-@settings(max_examples=50, deadline=None)
 @given(pairs(-3, 3))
 def test_globally_tied_layer_commutes_with_shifts_that_keep_the_picture_inside(
     shift: tuple[int, int],

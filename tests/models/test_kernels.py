@@ -14,8 +14,10 @@ from pipeline.outcome import TrialResult
 from pipeline.training import train_cohort
 from pipeline.trial import CohortPlan, Race, Recipe
 from tests.pipeline.conftest import MakeRace
+from tests.slow import slow
 
-HEAVY = {"resnet18", "resnet8", "resnet8_gn", "simple_cnn", "vgg"}
+DEEP = {"resnet18", "resnet8_gn", "vgg"}  # resnet8 couples examples as resnet18 does
+HEAVY = DEEP | {"resnet8", "simple_cnn"}
 
 
 def in_colour(prepared: Prepared, channels: int) -> Prepared:
@@ -44,13 +46,7 @@ def train(races: list[Race], prepared: Prepared, width: int) -> list[TrialResult
     return results
 
 
-# resnet18 takes longer than all others together; resnet8 couples examples as well.
-LONG = {"resnet18"}
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in names()]
-)
+@pytest.mark.parametrize("name", [slow(n) if n in DEEP else n for n in names()])
 def test_both_kernels_train_the_same_network(
     name: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:
@@ -69,7 +65,7 @@ def test_both_kernels_train_the_same_network(
 
 
 @pytest.mark.parametrize("channels", [2, 3])
-@pytest.mark.parametrize("name", ["conv", "lenet"])
+@pytest.mark.parametrize("name", ["conv", slow("lenet")])
 def test_colour_images_give_the_same_bits_at_any_width(
     name: str, channels: int, prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:
@@ -88,10 +84,8 @@ def test_colour_images_give_the_same_bits_at_any_width(
             np.testing.assert_array_equal(left.curve.validation_loss, right.curve.validation_loss)
 
 
-@pytest.mark.parametrize("batch_size", [1, 5, 64])
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in HEAVY)) for n in names()]
-)
+@pytest.mark.parametrize("batch_size", [1, 5, slow(64)])
+@pytest.mark.parametrize("name", [slow(n) if n in HEAVY else n for n in names()])
 def test_numbers_are_the_same_bits_at_any_width(
     name: str, batch_size: int, prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -17,7 +17,6 @@ from tests.models.test_convolution import assert_same
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
-@settings(max_examples=1000, deadline=None)
 @given(cases(transposed=True), st.sampled_from(BACKENDS))
 def test_layer_equals_torchs_forward_and_backward(case: Case, backend: Backend) -> None:
     """The notes: fractional strides are possible when you pad between pixels."""
@@ -43,7 +42,6 @@ def test_layer_equals_torchs_forward_and_backward(case: Case, backend: Backend) 
     assert_same(hidden, expected, [images, layer.weight, layer.bias])
 
 
-@settings(max_examples=300, deadline=None)
 @given(cases())
 def test_it_is_the_transpose_of_the_convolutions_matrix(case: Case) -> None:
     """⟨y, V * x⟩ = ⟨Vᵀ * y, x⟩ without biases, with output padding that makes the sizes meet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from torch import Tensor, nn
 
 from models.conv import conv
@@ -13,7 +13,6 @@ from pipeline.images import Prepared
 from tests.models.geometries import Case, cases
 
 
-@settings(max_examples=150, deadline=None)
 @given(cases())
 def test_true_convolution_is_cross_correlation_with_the_kernel_flipped(case: Case) -> None:
     torch.manual_seed(0)

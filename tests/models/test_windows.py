@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -41,7 +41,6 @@ def fits(size: int, windows: list[Window]) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.integers(1, 16), STACKS)
 def test_receptive_field_and_use_are_those_of_the_layers(size: int, windows: list[Window]) -> None:
     if not fits(size, windows):

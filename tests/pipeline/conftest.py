@@ -9,6 +9,7 @@ import torch
 from pipeline.fingerprint import race_fingerprint
 from pipeline.images import Prepared, load_prepared
 from pipeline.trial import Race, Recipe, Trial
+from tests.pipeline.mirrored import mirror
 
 ROOT = Path(__file__).parents[2]
 MakeRace = Callable[..., Race]
@@ -25,6 +26,14 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def prepared(prepared_folder: Path) -> Prepared:
     return load_prepared(prepared_folder)
+
+
+@pytest.fixture(scope="session")
+def ready_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's first start takes 2.5 s, so it is made once and copied."""
+    path = tmp_path_factory.mktemp("mlflow") / "ready.db"
+    mirror(f"sqlite:///{path}", models=()).open()
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,12 @@ from pipeline.streams import ExampleStream
 from pipeline.training import fit, train_cohort
 from pipeline.trial import CohortPlan, Race, Recipe, Trial
 from tests.pipeline.conftest import MakeRace
+from tests.slow import slow
 
 HERE = "tests.pipeline.networks"
 Scheduler = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
 MODELS = ("mlp", "conv", "lenet", f"{HERE}:batch_norm", f"{HERE}:running_mean")
+QUICK = ("mlp", "conv", f"{HERE}:running_mean")
 
 
 def ignore(_: Evaluated) -> None:
@@ -133,7 +135,7 @@ def assert_equal_results(left: TrialResult, right: TrialResult) -> None:
 
 @pytest.mark.parametrize("kernel", ["stacked", "solo"])
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.8, True)])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), slow(0.9, False), (0.8, True)])
 def test_member_equals_a_lone_run_of_torch_optim(
     model: str,
     kernel: str,
@@ -161,7 +163,12 @@ def test_member_equals_a_lone_run_of_torch_optim(
 
 @pytest.mark.parametrize(
     ("model", "batch_size"),
-    [(m, b) for m in MODELS for b in (1, 4, 64) if (m, b) != (f"{HERE}:batch_norm", 1)],
+    [
+        *((model, size) for model in QUICK for size in (1, 4)),
+        (f"{HERE}:batch_norm", 4),
+        *(slow("lenet", size) for size in (1, 4)),
+        *(slow(model, 64) for model in MODELS),
+    ],
 )
 def test_results_are_bitwise_equal_at_any_width(
     model: str, batch_size: int, prepared: Prepared, recipe: Recipe, make_race: MakeRace
@@ -211,7 +218,7 @@ def test_evaluating_more_often_leaves_weights_bit_identical(
             assert torch.equal(value, right[trial][name]), name
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [*QUICK, f"{HERE}:batch_norm", slow("lenet")])
 @pytest.mark.parametrize("kernel", ["stacked", "solo"])
 def test_evaluation_batch_size_changes_no_loss(
     model: str, kernel: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace

@@ -1,12 +1,17 @@
+"""Studies with little in them, drawn and on a page: both in one file, which estimates each once."""
+
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
 from pipeline.figures import draw
-from tests.pipeline.edge_studies import EDGES, study_at
+from pipeline.report import metrics
+from tests.pipeline.edge_studies import EDGES, settings_for, study_at
+from tests.pipeline.test_report import MODELS, SIZES, Page, html_of
 
 _NAME = "tuned_learning_rate"
 
@@ -38,6 +43,17 @@ def test_degenerate_studies_draw_or_say_why_not(edge: str) -> None:
             assert f"Nothing to draw: {figure.reason}" in svg
         else:
             assert svg.count("aria-roledescription") > 3
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_degenerate_studies_make_a_page(edge: str) -> None:
+    html = html_of(study_at(edge), settings_for(MODELS, SIZES), still="<svg/>")
+    words = Page(html).words
+    visible = " ".join(text for tag, texts in words.items() if tag != "script" for text in texts)
+    assert not re.search(r"\b(nan|None|inf)\b", visible)
+    drawn = len(json.loads(words["script"][0]))
+    assert drawn + visible.count("Nothing to draw:") == 10
+    json.dumps(metrics(study_at(edge)), allow_nan=False)
 
 
 def test_without_confirm_the_curves_say_so() -> None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -32,14 +32,12 @@ def test_one_value_has_no_limits_and_none_has_no_mean() -> None:
     assert mean_interval(np.array([]), 0.95) == UNKNOWN
 
 
-@settings(deadline=None)
 @given(values=VALUES, seed=st.integers(0, 1000))
 def test_the_order_of_values_moves_no_digit(values: list[float], seed: int) -> None:
     shuffled = np.random.default_rng(seed).permutation(np.array(values))
     assert mean_interval(shuffled, 0.9) == mean_interval(np.array(values), 0.9)
 
 
-@settings(deadline=None)
 @given(values=VALUES)
 def test_more_confidence_is_a_wider_interval_around_the_same_mean(values: list[float]) -> None:
     narrow, wide = (mean_interval(np.array(values), level) for level in (0.8, 0.99))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.observations import observations, sound
@@ -224,7 +224,6 @@ def test_an_error_beside_a_loss_that_is_not_finite_is_no_measurement() -> None:
     assert sound(curves).tolist() == [True, True, False]
 
 
-@settings(deadline=None)
 @given(
     steps=st.lists(st.integers(1, 10**7), min_size=2, max_size=20, unique=True).map(sorted),
     slope=st.floats(0.01, 10.0),
@@ -241,7 +240,6 @@ def test_a_value_linear_in_log_steps_is_interpolated_exactly(
     assert seen["steps"] == pytest.approx(math.exp(crossing), rel=1e-6)
 
 
-@settings(deadline=None)
 @given(
     values=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30),
     goals=st.lists(st.floats(0.0, 1.0), min_size=2, max_size=4),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.preferred import preferred
@@ -11,7 +11,6 @@ from pipeline.preferred import preferred
 R10 = [1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8]
 
 
-@settings(deadline=None)
 @given(rate=st.floats(1e-12, 1e12))
 def test_the_preferred_number_is_the_nearest_in_the_series(rate: float) -> None:
     series = [float(f"{m}e{k}") for k in range(-14, 14) for m in R10]
@@ -31,7 +30,6 @@ def test_known_preferred_numbers(rate: float, expected: float) -> None:
     assert preferred(rate) == expected
 
 
-@settings(deadline=None)
 @given(rate=st.floats(1e-12, 1e12), above=st.floats(1, 2))
 def test_rounding_carries_no_rate_over_a_cliff(rate: float, above: float) -> None:
     found = preferred(rate, rate * above)

@@ -17,9 +17,7 @@ from pipeline.settings_file import Override, SettingsError, load_settings
 from tests.pipeline.bad_values import BAD_VALUES
 
 DEFAULT = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
-ONE_FOLDER = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ONE_FOLDER = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def _tree() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -228,6 +228,12 @@ def test_survived_is_the_largest_rate_up_to_which_every_replicate_got_there(how:
     assert found["survived"] == pytest.approx(0.22)
 
 
+def test_no_rate_survived_where_the_lowest_of_all_diverged() -> None:
+    rows = parabola(0.2)
+    broken = [(rows[0][0] / 2, "diverged", 3), *parabola(0.2, 1.1)]
+    assert only(tuned(*tables(rows, broken)))["survived"] == 0
+
+
 def test_a_goal_that_nobody_reached_falls_back_to_the_loss_at_the_end() -> None:
     rows = [(0.1, "exhausted", 400), (0.2, "exhausted", 400), (0.4, "diverged", 3)]
     found = only(tuned(*tables(rows, losses=[0.7, 0.6, math.nan])))
@@ -271,7 +277,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(replicates=st.lists(ROWS, min_size=1, max_size=3))
 def test_any_cell_gives_a_rate_in_the_box_inside_its_interval_or_none(
     replicates: list[list[Row]],

@@ -18,6 +18,7 @@ import pytest
 from pipeline.tracking import TrackingError
 from pipeline.ui import open_ui
 from tests.pipeline.mirrored import keys, opened, race_result, runs
+from tests.slow import slow
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,7 +134,7 @@ writer.close("FINISHED")
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)],
+    [signal.SIGKILL, slow(signal.SIGTERM), slow(signal.SIGHUP)],
 )
 def test_leaves_no_process_behind(ui: Ui, number: signal.Signals) -> None:
     assert len(ui.family) >= 2
@@ -152,6 +153,11 @@ def test_nothing_to_show_yet(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="run the sweep first"):
         open_ui(f"sqlite:///{tmp_path}/mlflow.db", None, "batchscope")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="a folder; name the database"):
+        open_ui(f"sqlite:///{tmp_path}", None, "batchscope")
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

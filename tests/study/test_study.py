@@ -173,14 +173,19 @@ def test_bad_settings_stop_the_study_before_anything_runs(clone: Clone) -> None:
 
 def test_stages_exit_with_2_on_bad_settings(clone: Clone) -> None:
     clone.set({"sweep.race": "0.5"})
-    for stage in ("download", "prepare", "sweep", "confirm", "analyse", "report"):
-        ended = subprocess.run(
-            ["python", "-m", f"pipeline.stages.{stage}"], cwd=clone.folder, env=clone.environment,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert ended.returncode == 2, stage
-        assert "params.yaml:" in ended.stderr
-        assert "Traceback" not in ended.stderr
+    stages = ("download", "prepare", "sweep", "confirm", "analyse", "report")
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"pipeline.stages.{stage}"], cwd=clone.folder,
+            env=clone.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for stage in stages
+    ]  # fmt: skip
+    for stage, process in zip(stages, running, strict=True):
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 2, stage
+        assert "params.yaml:" in errors
+        assert "Traceback" not in errors
 
 
 def test_nothing_of_the_project_names_a_registry_or_a_folder_of_ours() -> None:

@@ -84,6 +84,8 @@ def test_a_stopped_study_goes_on_and_dvc_reuses_it(clone: Clone) -> None:
     exported = batchscope(clone, "study", "export", name, "--output", "out").split()
     assert len(pd.read_csv(clone.folder / exported[exported.index("out/sweep_trials.csv")])) == 16
     assert "already" in batchscope(clone, "study", "export", name, "--output", "out", status=2)
+    (clone.folder / "away").symlink_to("nowhere")
+    assert "already" in batchscope(clone, "study", "export", name, "--output", "away", status=2)
     assert "DVC's" in batchscope(clone, "study", "delete", "dvc", "--yes", status=2)
     batchscope(clone, "study", "delete", name, "--trials", "--yes")
     assert set(shown(clone)) == {"dvc"}

@@ -23,6 +23,7 @@ from pipeline.runner import Runner
 from pipeline.training import train_cohort
 from pipeline.trial import CohortPlan, Kernel, Race, Recipe
 from tests.pipeline.conftest import MakeRace
+from tests.slow import slow
 
 HERE = "tests.pipeline.networks"
 PLAN = ProbePlan(examples=48, ratio=4.0, noise_scale=True, sharpness=True, keskar=False)
@@ -68,10 +69,10 @@ def brief(recipe: Recipe) -> Recipe:
     ("model", "kernel"),
     [
         ("mlp", "stacked"),
-        ("conv", "stacked"),
+        slow("conv", "stacked"),
         ("conv", "solo"),
         (f"{HERE}:batch_norm", "stacked"),
-        (f"{HERE}:batch_norm", "solo"),
+        slow(f"{HERE}:batch_norm", "solo"),
         (f"{HERE}:dropout", "solo"),
     ],
 )
@@ -98,8 +99,8 @@ def test_training_is_the_same_bits_with_and_without_probes(
 def test_probes_are_the_same_bits_at_any_width_and_in_any_company(
     prepared: Prepared, brief: Recipe, make_race: MakeRace
 ) -> None:
-    rates = (0.01, 0.02, 0.04)
-    races = [make_race(brief, model="conv", replicate=r, rates=rates) for r in range(2)]
+    shared, rates = replace(brief, max_steps=5), (0.01, 0.02, 0.04)
+    races = [make_race(shared, model="conv", replicate=r, rates=rates) for r in range(2)]
     widest = [found(trial) for trial in train(races, prepared, probing(races), 32)]
     narrow = [found(trial) for trial in train(races, prepared, probing(races), 3)]
     assert widest == narrow
@@ -197,7 +198,7 @@ class TestRunner:
         ledger.forget(races[0].fingerprint)
         assert [path.name for path in (tmp_path / "ledger").glob("*.probes-*")] == []
 
-    @pytest.mark.parametrize("workers", [1, 2])
+    @pytest.mark.parametrize("workers", [slow(1), 2])
     def test_workers_change_nothing(
         self,
         workers: int,

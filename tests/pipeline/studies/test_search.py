@@ -24,6 +24,7 @@ from pipeline.studies.zoom import vicinity
 from pipeline.study.sweep import searched
 from pipeline.trial import Cell, Hyperparameters
 from tests.pipeline.studies.planted_races import BEST, PlantedEngine, outcome, result_of, searching
+from tests.slow import slow
 
 CELL = Cell("mlp", 8)
 JOINT = {
@@ -230,9 +231,7 @@ def test_without_a_sampler_only_the_design_is_trained(settings: Settings, tmp_pa
     assert {race.origin for race in engine.trained} == {"grid"}
 
 
-@pytest.mark.parametrize(
-    "search", ["zoom", "tpe", pytest.param("tpe of three", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("search", ["zoom", slow("tpe"), slow("tpe of three")])
 def test_a_search_stopped_at_any_cohort_goes_on_as_if_it_had_not_been(
     search: str, settings: Settings, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from pipeline.tune.method import Method
 from pipeline.tune.question import Question
 from pipeline.tune.search import Limits
 from tests.pipeline.tune.conftest import FormulaEngine, Open, asking
+from tests.slow import slow
 
 TPE = Method(sampler="tpe", startup=6)
 
@@ -40,7 +41,7 @@ def states(storage: str) -> list[str]:
     return [trial.state.name for trial in load(storage).trials]
 
 
-@pytest.mark.parametrize("sampler", ["valley", "gp", "tpe"])
+@pytest.mark.parametrize("sampler", ["valley", "tpe", slow("gp")])
 def test_finds_the_best_setting(
     sampler: str, question: Question, storage: str, open_session: Open
 ) -> None:
@@ -257,7 +258,7 @@ def test_two_objectives_give_the_pareto_front(
     assert set(found.document()["best"][0]["values"]) == {"steps", "examples"}
 
 
-@pytest.mark.parametrize("pruner", ["median", "percentile", "halving", "hyperband"])
+@pytest.mark.parametrize("pruner", ["median", "halving", slow("percentile"), slow("hyperband")])
 def test_pruned_trials_are_stopped_and_never_filed(
     pruner: str, question: Question, storage: str, open_session: Open
 ) -> None:
