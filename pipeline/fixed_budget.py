@@ -65,10 +65,12 @@ def mean_of(measure: str, found: pd.DataFrame, confidence: float) -> Interval:
         confidence: Level of the interval, in (0, 1).
 
     Returns:
-        A fraction for errors, nats for losses; None in all parts where no replicate has a value.
+        A fraction for errors, nats for losses; None in all parts where no replicate has a value,
+        in the limits where one has or all are wrong on equally many examples.
     """
     values = found[measure].to_numpy(dtype=np.float64)
-    mean = mean_interval(values[np.isfinite(values)], confidence)
-    if not measure.endswith("error"):
+    error = measure.endswith("error")
+    mean = mean_interval(values[np.isfinite(values)], confidence, counted=error)
+    if not error:
         return mean
     return mean.map(lambda number: min(max(number, 0.0), 1.0))

@@ -48,22 +48,26 @@ def t_quantile(confidence: float, dof: float) -> float:
     return float(special.stdtrit(dof, (1 + confidence) / 2))
 
 
-def mean_interval(values: NDArray[np.float64], confidence: float) -> Interval:
+def mean_interval(
+    values: NDArray[np.float64], confidence: float, *, counted: bool = False
+) -> Interval:
     """Mean with its Student interval, x̄ ± t·s/√n with n − 1 degrees of freedom.
 
     Args:
         values: Finite values of independent replicates [n], in any unit and any order.
         confidence: Level of the interval, in (0, 1).
+        counted: Whether values come of counts: where all are equal, they scatter by less than one
+            can count, and how much is not known.
 
     Returns:
-        The mean; its limits are None for one replicate, and all is None for none. Source:
-        Student 1908, "The probable error of a mean".
+        The mean; its limits are None for one replicate or counted values that are all equal, and
+        all is None for none. Source: Student 1908, "The probable error of a mean".
     """
     if not len(values):
         return UNKNOWN
     ordered = np.sort(values)  # so that no digit depends on the order of the rows
     mean = float(np.mean(ordered))
-    if len(ordered) == 1:
+    if len(ordered) == 1 or (counted and ordered[0] == ordered[-1]):
         return Interval(mean)
     spread = float(np.std(ordered, ddof=1)) / np.sqrt(len(ordered))
     reach = t_quantile(confidence, len(ordered) - 1) * spread

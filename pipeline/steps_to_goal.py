@@ -34,5 +34,5 @@ def steps_to_goal(observed: pd.DataFrame, confidence: float) -> Interval:
     measured = observed[observed["kind"] != "missing"]
     steps = measured["steps"].to_numpy(dtype=np.float64)
     if bool((measured["kind"] == "reached").all()):
-        return mean_interval(np.log(steps), confidence).map(math.exp)
+        return mean_interval(np.log(steps), confidence, counted=True).map(math.exp)
     return Interval(None, lower_limit_of_median(steps, confidence), None)

@@ -77,6 +77,13 @@ def test_the_interval_of_an_error_stays_between_0_and_1_and_that_of_a_loss_does_
     assert near_one.high == 1.0
 
 
+def test_errors_that_are_all_equal_say_nothing_of_how_they_scatter() -> None:
+    """Two survivors that took every image for the same digit are no interval of no width."""
+    found = pd.DataFrame(dict.fromkeys(MEASURES, np.array([0.796, 0.796, math.nan])))
+    assert mean_of("test_error", found, 0.95) == Interval(0.796, None, None)
+    assert mean_of("validation_loss", found, 0.95) == Interval(0.796, 0.796, 0.796)
+
+
 def test_replicates_that_all_diverged_have_no_mean() -> None:
     found = pd.DataFrame(dict.fromkeys(MEASURES, np.array([math.nan] * 3)))
     assert mean_of("test_error", found, 0.95) == UNKNOWN

@@ -38,6 +38,10 @@ def test_one_replicate_has_no_limits() -> None:
     assert steps_to_goal(replicates(("reached", 1.0)), 0.95) == Interval(1.0, None, None)
 
 
+def test_equal_steps_say_nothing_of_how_they_scatter() -> None:
+    assert steps_to_goal(replicates(*[("reached", 1.0)] * 5), 0.95) == Interval(1.0, None, None)
+
+
 def test_no_replicate_or_only_failed_ones_say_nothing() -> None:
     assert steps_to_goal(replicates(), 0.95) == UNKNOWN
     assert steps_to_goal(replicates(("missing", math.nan)), 0.95) == UNKNOWN
