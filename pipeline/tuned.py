@@ -15,7 +15,12 @@ __all__ = ["tuned_by"]
 
 
 def tuned_by(
-    settings: Settings, trials: pd.DataFrame, curves: pd.DataFrame, *, alone: bool = False
+    settings: Settings,
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    *,
+    confidence: float | None = None,
+    alone: bool = False,
 ) -> pd.DataFrame:
     """Tuned learning rates as a study's settings ask: at its hardest goal, in its box.
 
@@ -23,6 +28,7 @@ def tuned_by(
         settings: Of the study, its goals as numbers.
         trials: Table of the sweep's trials, or of some of its cells.
         curves: Table of their evaluations.
+        confidence: Level of the intervals, in (0, 1); None is that of the study's analysis.
         alone: Whether each cell's error is its own, as if there were no others.
 
     Returns:
@@ -35,6 +41,6 @@ def tuned_by(
         quantity=goals.quantity,
         goal=goals.hardest,
         box=(rates.low, rates.high),
-        confidence=settings.analysis.confidence,
+        confidence=confidence or settings.analysis.confidence,
         alone=alone,
     )

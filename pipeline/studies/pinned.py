@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.tables import curves_table, trials_table
 from pipeline.trial import Cell
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Swept", "pinned", "tuned_rows"]
 
+_CONFIDENCE: Final = 0.95  # whatever level the study is analysed at: analysis decides no training
+
 
 def pinned(row: pd.Series[Any], settings: Settings) -> bool:
-    """Whether high / low of the tuned learning rate's interval is at most ``sweep.search.until``.
+    """Whether high / low of the tuned rate's 95 % interval is at most ``sweep.search.until``.
 
     A function of the cell's results alone, so that a resumed search stops where the first would
     have. A tuned rate at an edge of what was tried is not pinned, however narrow: the optimum may
@@ -38,13 +40,14 @@ def pinned(row: pd.Series[Any], settings: Settings) -> bool:
 
 
 def tuned_rows(results: Sequence[RaceResult], settings: Settings) -> dict[Cell, pd.Series[Any]]:
-    """The tuned learning rate of each cell, as `tuned_by` has it of that cell alone.
+    """The tuned learning rate of each cell with its 95 % interval, by that cell's trials alone.
 
     Args:
         results: Of the cells' races so far.
         settings: Of the study.
     """
-    tuned = tuned_by(settings, trials_table(results), curves_table(results), alone=True)
+    tables = trials_table(results), curves_table(results)
+    tuned = tuned_by(settings, *tables, confidence=_CONFIDENCE, alone=True)
     return {Cell(row["model"], int(row["batch_size"])): row for _, row in tuned.iterrows()}
 
 

@@ -224,6 +224,16 @@ def test_cells_tuned_at_once_are_each_tuned_as_if_alone(settings: Settings) -> N
         assert alone["method"] == "fitted"
 
 
+def test_how_a_study_is_analysed_decides_nothing_that_it_trains(settings: Settings) -> None:
+    asked = searching(settings)
+    results = [result_of(race) for race in design(asked).grid()]
+    doubtful = asked.model_copy(
+        update={"analysis": asked.analysis.model_copy(update={"confidence": 0.5})}
+    )
+    for cell, row in tuned_rows(results, asked).items():
+        assert row.to_dict() == tuned_rows(results, doubtful)[cell].to_dict()
+
+
 def test_without_a_sampler_only_the_design_is_trained(settings: Settings, tmp_path: Path) -> None:
     asked = by(settings, "none")
     engine = PlantedEngine()
