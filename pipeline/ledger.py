@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ from pipeline.probe_plan import Probed
 from pipeline.race_file import decoded, encoded
 
 __all__ = ["Ledger", "read_parquet", "read_weights"]
+
+T = TypeVar("T")
 
 
 class Ledger:
@@ -89,41 +91,55 @@ class Ledger:
         """Result of a race, failed ones included; None where there is none.
 
         A damaged file is set aside and counts as missing, so that its race runs again. One that
-        the system does not let us read may be sound, and stays.
+        the system does not let us read may be sound, and stays: that is an OSError.
 
         Args:
             fingerprint: Of the race.
 
         Returns:
             The result as it was written.
+        """
+        for path in (self._final(fingerprint), self._failed(fingerprint)):
+            result = self.sound(path, lambda table: decoded(table, fingerprint))
+            if result:
+                return result
+        return None
+
+    def sound(self, path: Path, decode: Callable[[pa.Table], T]) -> T | None:
+        """What a file of the ledger holds; None where there is none, or none that is sound.
+
+        Args:
+            path: Of the file; a damaged one is set aside.
+            decode: Makes of its table what it holds.
+
+        Returns:
+            What ``decode`` returned.
 
         Raises:
             OSError: If the system refuses to read the file.
         """
-        for path in (self._final(fingerprint), self._failed(fingerprint)):
-            try:
-                return decoded(read_parquet(path), fingerprint)
-            except FileNotFoundError:
-                continue
-            except OSError as problem:
-                if problem.errno is not None:  # pyarrow's have none
-                    raise
-                self._set_aside(path, problem)
-            except (KeyError, TypeError, ValueError, pa.ArrowException) as problem:
-                self._set_aside(path, problem)
+        try:
+            return decode(read_parquet(path))
+        except FileNotFoundError:
+            return None
+        except OSError as problem:
+            if problem.errno is not None:  # pyarrow's have none
+                raise
+            self._set_aside(path, problem)
+        except (IndexError, KeyError, TypeError, ValueError, pa.ArrowException) as problem:
+            self._set_aside(path, problem)
         return None
 
     def forget(self, fingerprint: str) -> None:
         """Remove all that the ledger has of a race. Call it with the lock held."""
         for path in self._folder.glob(f"{fingerprint}.*"):
             path.unlink(missing_ok=True)
-        for path in self._folder.glob(f"{fingerprint}.probes-*.parquet"):
-            path.unlink()
 
     def clean(self) -> None:
         """Remove what writers that were killed left aside. Call it with the lock held."""
-        for path in self._folder.glob(".*.tmp"):
-            path.unlink(missing_ok=True)
+        for pattern in (".*.tmp", ".*.partial"):
+            for path in self._folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
     @contextmanager
     def _aside(self, target: Path) -> Generator[IO[bytes]]:

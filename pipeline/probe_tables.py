@@ -12,7 +12,6 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from pipeline.aside import write_aside
-from pipeline.ledger import read_parquet
 from pipeline.outcome import ProbeRow, RaceResult
 from pipeline.schedules import Schedule
 from pipeline.trial import Recipe, Trial
@@ -100,13 +99,12 @@ def write_probes(path: Path, result: RaceResult) -> None:
     write_aside(path, buffer.getvalue())
 
 
-def read_probes(path: Path, result: RaceResult) -> RaceResult:
-    """Add to a result what `write_probes` kept of it."""
-    rows = read_parquet(path).select(list(_MEASURED)).to_pylist()
+def read_probes(rows: Iterable[dict[str, Any]], result: RaceResult) -> RaceResult:
+    """Add to a result what `write_probes` kept of it, by the rows of its file."""
     # What is not a number pandas wrote as null. It would read a file as well, in six times as long.
     return _probed(
         result,
-        ({k: math.nan if v is None else v for k, v in row.items()} for row in rows),
+        ({k: math.nan if row[k] is None else row[k] for k in _MEASURED} for row in rows),
     )
 
 

@@ -55,7 +55,7 @@ class Runner:
             One result per race, in the plan's order, duplicates left out.
         """
         plan = list({race.fingerprint: race for race in races}.values())
-        known = {race.fingerprint: self._read(race) for race in plan}
+        known = {race.fingerprint: self._read(race, probed) for race in plan}
         missing = [
             race
             for race in plan
@@ -64,12 +64,12 @@ class Runner:
         ]
         self._announce(plan, missing)
         self._train(plan, [_watched(c, keep, probed) for c in cohorts(missing, self.width)])
-        known |= {race.fingerprint: self._read(race) for race in missing}
-        results = [self._probed(r, probed) for r in known.values() if r is not None]
+        known |= {race.fingerprint: self._read(race, probed) for race in missing}
+        results = [result for result in known.values() if result is not None]
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
         self.refill(results)
         self._warn_of_failures(results)
-        self._warn_of_missing_probes(results, probed)
+        self._warn_of_what_is_missing(results, keep, probed)
         return results
 
     def open(self) -> None:
@@ -119,18 +119,17 @@ class Runner:
             write_probes(self.ledger.probes_file(name, probed.digest), result)
         self.ledger.write(result)
 
-    def _probed(self, result: RaceResult, probed: Probed | None) -> RaceResult:
-        """A result with what probes found, which the ledger keeps in a file of its own."""
-        name = result.race.fingerprint
-        if not probed or name not in probed.races or not result.final:
-            return result
-        file = self.ledger.probes_file(name, probed.digest)
-        return read_probes(file, result) if file.exists() else result
-
-    def _read(self, race: Race) -> RaceResult | None:
-        """What the ledger has of a race, labelled as this plan labels it."""
+    def _read(self, race: Race, probed: Probed | None) -> RaceResult | None:
+        """What the ledger has of a race and its probes, labelled as this plan labels it."""
         kept = self.ledger.read(race.fingerprint)
-        return None if kept is None else replace(kept, race=race)
+        if kept is None:
+            return None
+        result = replace(kept, race=race)
+        if not probed or race.fingerprint not in probed.races or not result.final:
+            return result
+        file = self.ledger.probes_file(race.fingerprint, probed.digest)
+        found = self.ledger.sound(file, lambda table: read_probes(table.to_pylist(), result))
+        return found or result
 
     def _warn_of_failures(self, results: Sequence[RaceResult]) -> None:
         for result in results:
@@ -143,22 +142,21 @@ class Runner:
                         f"{broken[0].message}. {self._again}"
                     )
 
-    def _warn_of_missing_probes(self, results: Sequence[RaceResult], probed: Probed | None) -> None:
-        """Of races that were trained before, and failed when they were trained for their probes."""
-        wanted = probed.races if probed else frozenset[str]()
+    def _warn_of_what_is_missing(
+        self, results: Sequence[RaceResult], keep: frozenset[str], probed: Probed | None
+    ) -> None:
+        """Of races trained before that failed when they were trained for probes or weights."""
         lacking = [
             result
             for result in results
-            if result.race.fingerprint in wanted
-            and result.final
-            and any(trial.probes is None for trial in result.results)
+            if result.final and not self.ledger.has_all(result.race.fingerprint, keep, probed)
         ]
         if lacking:
             found = {result.race.cell for result in lacking}
             cells = {f"{cell.model} at batch size {cell.batch_size:,}" for cell in found}
             self.say(
-                f"warning: {len(lacking)} races could not be trained again for their probes "
-                f"({', '.join(sorted(cells))}); their curves stay. {self._again}"
+                f"warning: {len(lacking)} races could not be trained again for their probes or "
+                f"weights ({', '.join(sorted(cells))}); their curves stay. {self._again}"
             )
 
     @property

@@ -24,6 +24,7 @@ Number = TypeVar("Number", int, float)
 __all__ = ["tune"]
 
 _ANY_GOAL: Final = 0.5  # where no objective asks for one
+_STORAGES: Final = "give --storage sqlite:///optuna.db or postgresql+psycopg://user@host/optuna"
 
 
 def tune(
@@ -86,7 +87,6 @@ def tune(
         batchscope tune --objective steps --objective examples --batch-sizes 1..512
     """
     from pipeline.settings_file import load_settings
-    from pipeline.studies.address import storage_url
     from pipeline.study.places import Places
     from pipeline.study.preparation import ensure_prepared, prepared_folder
     from pipeline.study.tune import default_name, plan
@@ -110,7 +110,7 @@ def tune(
     )
     chosen = sampler or default_sampler(question)
     method = Method(chosen, pruner, startup or max(4, trials // 3), seed)
-    where = (storage_url(settings.tracking, os.environ), study or default_name(settings, question))
+    where = (_storage(settings, storage), study or default_name(settings, question))
     if dry_run:
         planned = plan(question, method, trials, where, (settings, places))
         typer.echo(
@@ -154,6 +154,25 @@ def _settings(
     tracking = settings.tracking.model_copy(update={"storage": storage} if storage else {})
     changed = {"models": (chosen,), "training": training, "tracking": tracking}
     return settings.model_copy(update=changed)
+
+
+def _storage(settings: Settings, option: str | None) -> str:
+    """Where the study goes.
+
+    Raises:
+        ValueError: If it is no URL of a database, with where it came from; without Optuna there is
+            no tune, so turning its mirror off is no remedy.
+    """
+    from pipeline.settings.addresses import STUDIES_REMEDY
+    from pipeline.studies.address import StorageError, storage_url
+
+    try:
+        return storage_url(settings.tracking, os.environ)
+    except StorageError as error:
+        said = str(error).replace(STUDIES_REMEDY, _STORAGES)
+        if option:
+            said = said.replace("tracking.storage", "--storage", 1)
+        raise ValueError(said) from None
 
 
 def _question(

@@ -86,7 +86,7 @@ class StudyMirror:
 
         A `StorageError` says that nothing answers at the storage's URL, or that it is MLflow's.
         """
-        if self._studies:
+        if len(self._studies) == len(self._subjects):  # not of an opening that failed half-way
             return
         from pipeline.studies.rows import TrialRows
         from pipeline.studies.storage import connected, study_of

@@ -10,10 +10,12 @@ import numpy as np
 from pipeline.outcome import Ended
 
 if TYPE_CHECKING:
-    from pipeline.outcome import RaceResult
+    from numpy.typing import NDArray
+
+    from pipeline.outcome import Curve, RaceResult
     from pipeline.trial import Quantity
 
-__all__ = ["PENALTY", "value_of"]
+__all__ = ["PENALTY", "sound", "value_of"]
 
 PENALTY: Final = 1.0  # log2 steps, added where the goal was not reached: at best twice the steps
 
@@ -40,10 +42,26 @@ def value_of(result: RaceResult, member: int, *, quantity: Quantity, goal: float
         return None
     curve = outcome.curve
     level = curve.validation_error if quantity == "error" else curve.validation_loss
-    # An evaluation with a loss that is not finite says nothing, whatever its error.
-    there = np.flatnonzero((level <= goal) & np.isfinite(curve.validation_loss))
+    there = np.flatnonzero((level <= goal) & sound(curve))
     if len(there):
         return math.log2(max(1, int(curve.steps[there[0]])))
     if outcome.ended is Ended.DIVERGED:
         return math.log2(result.race.recipe.max_steps) + PENALTY
     return math.log2(max(1, result.exceeded(member))) + PENALTY
+
+
+def sound(curve: Curve) -> NDArray[np.bool_]:
+    """Which evaluations found finite losses; the others say nothing, whatever their error.
+
+    A network whose outputs are NaN still names a class, 0 for every example, and the error of that
+    may lie below an easy goal. As `pipeline.observations.sound` of the table, and so as the stop
+    rule of `pipeline.stopping`: step 0 has no training loss.
+
+    Args:
+        curve: Of a trial.
+
+    Returns:
+        One flag per evaluation.
+    """
+    trained = np.isfinite(curve.train_loss) | (curve.steps == 0)
+    return np.isfinite(curve.validation_loss) & trained

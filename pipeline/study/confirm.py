@@ -20,6 +20,7 @@ from pipeline.study.guard import say
 from pipeline.study.places import ledger_folder
 from pipeline.study.seconds import seconds_table
 from pipeline.study.session import Session, write_tables
+from pipeline.study.table_file import read_table
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
 from pipeline.trial import Cell, Hyperparameters
 from pipeline.tuned import tuned_by
@@ -38,8 +39,8 @@ def confirm(opened: Session) -> None:
     """
     tuned = tuned_cells(
         opened.settings,
-        pd.read_parquet(opened.places.sweep / "trials.parquet"),
-        pd.read_parquet(opened.places.sweep / "curves.parquet"),
+        read_table(opened.places.sweep / "trials.parquet"),
+        read_table(opened.places.sweep / "curves.parquet"),
     )
     reference = resolved_reference(opened.settings, opened.manifest.train_examples)
     assignments = opened.design.confirm(tuned, reference)

@@ -6,14 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import pandas as pd
-
+from pipeline.study.table_file import read_table
 from pipeline.tracking.runs import NAMESPACE, TrainedModel
 from pipeline.trial import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import pandas as pd
 
     from pipeline.study.places import Places
 
@@ -54,9 +55,9 @@ def confirmed_models(places: Places) -> list[ConfirmedModel]:
     Returns:
         At most one per cell.
     """
-    assignments = pd.read_parquet(places.confirm / "assignments.parquet")
-    trials = pd.read_parquet(places.confirm / "trials.parquet")
-    curves = pd.read_parquet(places.confirm / "curves.parquet")
+    assignments = read_table(places.confirm / "assignments.parquet")
+    trials = read_table(places.confirm / "trials.parquet")
+    curves = read_table(places.confirm / "curves.parquet")
     last = curves.groupby(["fingerprint", "member"], sort=False).tail(1)
     tuned = assignments.loc[assignments["rule"] == "tuned", ["fingerprint", "member"]]
     rows = tuned.merge(trials, on=["fingerprint", "member"]).merge(

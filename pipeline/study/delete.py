@@ -17,7 +17,7 @@ __all__ = ["delete", "own_races"]
 
 
 def own_races(study: str, warn: Callable[[str], None]) -> set[str]:
-    """Fingerprints of races in the ledger that this study has and no other one plans.
+    """Fingerprints of a study's races in the ledger, failed ones too, that no other one plans.
 
     A study whose settings no longer fit ends in an error rather than being left out, because
     trials that it may still share would be lost.
@@ -32,7 +32,8 @@ def own_races(study: str, warn: Callable[[str], None]) -> set[str]:
     mine = _planned(study, warn)
     others = {race for name in names() if name != study for race in _planned(name, warn)}
     ledger = Ledger(ledger_folder(), warn)
-    return {race for race in mine if race in ledger} - others
+    # One that failed is in the ledger too, for its file would outlive all that asks for it.
+    return {race for race in mine - others if race in ledger or ledger.read(race) is not None}
 
 
 def delete(study: str, races: set[str], warn: Callable[[str], None]) -> int:

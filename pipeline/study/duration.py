@@ -10,6 +10,7 @@ from pipeline.batch_sizes import resolved_reference
 from pipeline.images import load_prepared
 from pipeline.machine import device_of, workers_of
 from pipeline.study.cell_seconds import paces, probing_seconds
+from pipeline.study.cost import sweep_left
 from pipeline.trial import Cell
 
 if TYPE_CHECKING:
@@ -113,13 +114,13 @@ def _expected(
 ) -> tuple[int, int, int]:
     """Trials of the design, of search rounds and of confirm that a cell is likely to train."""
     sweep, confirm = found.settings.sweep, found.settings.confirm
+    left = sweep_left(sweep, seen, Cell(row["model"], row["batch_size"]))
     if seen.sweep.complete:
-        return row["sweep"], 0, row["confirm"]
-    proposed = sweep.search.limit * sweep.replicates if sweep.search.rounds else 0
-    design = row["sweep"] - proposed - sweep.expansion * sweep.replicates
+        return left.design, left.search, row["confirm"]
     # All rules leave the reference batch size's own learning rate as it is.
     reference = row["batch_size"] == resolved_reference(found.settings, train_examples)
-    return design, proposed, (1 if reference else len(confirm.rules)) * confirm.replicates
+    confirmed = (1 if reference else len(confirm.rules)) * confirm.replicates
+    return left.design, left.search, confirmed
 
 
 def _import_seconds() -> float:

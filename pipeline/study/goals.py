@@ -25,7 +25,7 @@ def known_goals(settings: Settings, places: Places) -> Settings:
         The settings; as they are where goals are given as numbers.
 
     Raises:
-        ValueError: If the goals are auto and the sweep has not left any.
+        ValueError: If the goals are auto, and the sweep has left none, or none that can be read.
     """
     if settings.sweep.goals.levels != "auto":
         return settings
@@ -35,4 +35,9 @@ def known_goals(settings: Settings, places: Places) -> Settings:
             f"sweep.goals.levels is auto, and {path} is missing, which the sweep writes; run "
             "dvc repro (or dvc pull), or write levels as numbers"
         )
-    return settings.with_goals(tuple(json.loads(path.read_bytes())["levels"]))
+    try:
+        levels = tuple(json.loads(path.read_bytes())["levels"])
+    except (KeyError, TypeError, ValueError) as problem:
+        remedy = "remove it, then run dvc repro or dvc pull"
+        raise ValueError(f"{path} holds no goals ({problem}); {remedy}") from problem
+    return settings.with_goals(levels)

@@ -34,20 +34,25 @@ _QUESTION: Final = (
 )
 
 
-def publish(settings: Settings, places: Places) -> None:
+def publish(settings: Settings, places: Places) -> bool:
     """Show a finished study in MLflow; what is there already stays, and a lost MLflow is a warning.
 
     Args:
         settings: Of the study.
         places: Where its files are.
+
+    Returns:
+        Whether MLflow took all that there is to show.
     """
     if not settings.tracking.mlflow:
-        return
+        return True
     environment.apply(environment.QUIET)
     try:
         _publish(settings, places, read_manifest(places.prepared))
     except TrackingError as problem:
-        say(f"warning: {problem}. MLflow lacks the report; batchscope restore adds it")
+        say(f"warning: {problem}. batchscope restore adds what MLflow lacks of report and models")
+        return False
+    return True
 
 
 def _publish(settings: Settings, places: Places, manifest: Manifest) -> None:
@@ -114,12 +119,30 @@ def _show_model(
     identifier = gallery.model_of(model.fingerprint)
     if identifier is None:
         identifier = _log(gallery, places, model, children[-1])
-    if registered:
+    if registered and identifier:
         gallery.recommend(_registrable(registered), model.shown, children[-1], identifier)
 
 
-def _log(gallery: Gallery, places: Places, model: ConfirmedModel, child: FoundRun) -> str:
+def _log(gallery: Gallery, places: Places, model: ConfirmedModel, child: FoundRun) -> str | None:
+    """Log a model, and return its identifier; None where it can't be exported."""
     # Here, for torch takes seconds to import, and most often there is nothing new.
+    from pipeline.tracking.connection import root_cause
+    from pipeline.tracking.model_files import stamped
+
+    with TemporaryDirectory(prefix="model-") as folder:
+        files = Path(folder) / "model"
+        try:
+            _export(files, places, model)
+        except Exception as problem:  # of a user's network, or torch's, which can't trace it
+            say(
+                f"warning: {model.cell.model} at batch size {model.cell.batch_size:,} can't be "
+                f"exported: {root_cause(problem)}. MLflow shows its run without the network"
+            )
+            return None
+        return gallery.log_model(model.shown, child, lambda name: stamped(files, name))
+
+
+def _export(folder: Path, places: Places, model: ConfirmedModel) -> None:
     from pipeline.images import load_prepared
     from pipeline.ledger import read_weights
     from pipeline.predictor import predictor
@@ -128,14 +151,7 @@ def _log(gallery: Gallery, places: Places, model: ConfirmedModel, child: FoundRu
     prepared = load_prepared(places.prepared)
     network = predictor(model.cell.model, prepared, read_weights(model.weights, 0))
     example = prepared.test.images[:2].astype("float32")
-    with TemporaryDirectory(prefix="model-") as folder:
-        return gallery.log_model(
-            model.shown,
-            child,
-            lambda identifier: save_model(
-                Path(folder) / "model", network, example, prepared.task.classes, identifier
-            ),
-        )
+    save_model(folder, network, example, prepared.task.classes)
 
 
 def _registrable(name: str) -> str:

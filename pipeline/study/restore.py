@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pipeline.manifest import Manifest
     from pipeline.outcome import RaceResult
     from pipeline.settings import Settings
     from pipeline.study.places import Places
@@ -30,45 +32,83 @@ if TYPE_CHECKING:
 
 __all__ = ["restore"]
 
-_PHASES: Final[tuple[Phase, ...]] = ("sweep", "confirm")
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What the tables of a folder tell.
+
+    Attributes:
+        folder: With the tables.
+        phase: Of the session that trained the races.
+        settings: Say which mirrors show them.
+        results: One a race.
+    """
+
+    folder: Path
+    phase: Phase
+    settings: Settings
+    results: Sequence[RaceResult]
 
 
 def restore(settings: Settings, places: Places) -> None:
     """Fill ledger and mirrors from the tables of a finished study; what is there already stays.
 
-    Tables that are missing, or of another study than params.yaml, are a ValueError.
-
     Args:
         settings: Of the study.
         places: Where its files are.
+
+    Raises:
+        ValueError: If tables are missing, or of another study than params.yaml; or, once all else
+            is there, if a mirror could not be filled.
     """
     manifest = read_manifest(places.prepared)
-    settings = known_goals(settings, places)
-    recorded: dict[Phase, list[RaceResult]] = {
-        phase: _recorded(places.results / phase) for phase in _PHASES
-    }
-    if (places.sweep / "pilot").exists():
-        recorded["sweep"] += _recorded(places.sweep / "pilot")
-    for phase, results in recorded.items():
-        _check(results, settings, places.results / phase, phase)
-        _warn_of_stale(results, manifest.digest, phase)
+    found = _found(known_goals(settings, places), places)
+    for each in found:
+        _check(each)
+        _warn_of_stale(each, manifest.digest)
     with locked(ledger_folder(), places.study):
         ledger = Ledger(ledger_folder(), warn=say)
         ledger.clean()
-        for phase, results in recorded.items():
-            _restore_probes(places.results / phase, ledger, results)
-            for result in results:
-                _restore_weights(places.results / phase, ledger, result.race.fingerprint)
-                ledger.write(result)
-            with mirrored(settings, places, manifest, phase) as mirrors:
-                for mirror in mirrors:
-                    Guarded(mirror, say).refill(results)
-            trials = sum(len(result.results) for result in results)
-            say(f"{phase}: {trials:,} trials of {len(results):,} races restored")
-    publish(settings, places)
+        for each in found:  # before any mirror, which may be out of reach
+            _restore_races(each, ledger)
+        filled = [_fill(each, places, manifest) for each in found]
+    if not all([*filled, publish(settings, places)]):
+        raise ValueError(
+            "the ledger is restored, and what the warnings above name is not; do as they say, then "
+            "repeat batchscope restore"
+        )
 
 
-def _recorded(folder: Path) -> list[RaceResult]:
+def _found(settings: Settings, places: Places) -> list[_Recorded]:
+    """In the order in which they were trained."""
+    pilot = places.sweep / "pilot"
+    tracking = settings.tracking.model_copy(update={"optuna": False})  # it has no goal, so no value
+    runs_only = settings.model_copy(update={"tracking": tracking})
+    found = [_Recorded(pilot, "sweep", runs_only, _results(pilot))] if pilot.exists() else []
+    return [
+        *found,
+        _Recorded(places.sweep, "sweep", settings, _results(places.sweep)),
+        _Recorded(places.confirm, "confirm", settings, _results(places.confirm)),
+    ]
+
+
+def _restore_races(recorded: _Recorded, ledger: Ledger) -> None:
+    _restore_probes(recorded.folder, ledger, recorded.results)
+    for result in recorded.results:
+        _restore_weights(recorded.folder, ledger, result.race.fingerprint)
+        ledger.write(result)
+    trials = sum(len(result.results) for result in recorded.results)
+    name = recorded.folder.name
+    say(f"{name}: {trials:,} trials of {len(recorded.results):,} races are in the ledger")
+
+
+def _fill(recorded: _Recorded, places: Places, manifest: Manifest) -> bool:
+    """Fill the mirrors, each whatever becomes of the others; whether all of them were."""
+    with mirrored(recorded.settings, places, manifest, recorded.phase) as mirrors:
+        return all([Guarded(mirror, say).refill(recorded.results) for mirror in mirrors])
+
+
+def _results(folder: Path) -> list[RaceResult]:
     """Results as the tables of a phase tell them.
 
     Raises:
@@ -92,7 +132,8 @@ def _recorded(folder: Path) -> list[RaceResult]:
     ]
 
 
-def _check(results: Sequence[RaceResult], settings: Settings, folder: Path, phase: Phase) -> None:
+def _check(recorded: _Recorded) -> None:
+    settings, results, folder = recorded.settings, recorded.results, recorded.folder
     remedy = "check out the commit that the tables belong to, then dvc pull"
     strangers = {result.race.cell.model for result in results} - set(settings.models)
     if strangers:
@@ -102,7 +143,8 @@ def _check(results: Sequence[RaceResult], settings: Settings, folder: Path, phas
         )
     low, high = settings.sweep.reach
     rates = [trial.learning_rate for result in results for trial in result.race.trials]
-    if phase == "sweep" and (beyond := [rate for rate in rates if not low <= rate <= high]):
+    beyond = [rate for rate in rates if not low <= rate <= high]
+    if beyond and recorded.phase == "sweep":
         raise ValueError(
             f"{folder} holds learning rates up to {max(beyond):g} and down to {min(beyond):g} "
             f"beyond what sweep.learning_rates and sweep.expand in params.yaml reach, {low:g} to "
@@ -110,15 +152,15 @@ def _check(results: Sequence[RaceResult], settings: Settings, folder: Path, phas
         )
 
 
-def _warn_of_stale(results: Sequence[RaceResult], digest: str, phase: Phase) -> None:
+def _warn_of_stale(recorded: _Recorded, digest: str) -> None:
     stale = sum(
         race_fingerprint(result.race.trials, result.race.recipe, digest) != result.race.fingerprint
-        for result in results
+        for result in recorded.results
     )
     if stale:
         say(
-            f"warning: {stale:,} races of {phase} were trained with other code or data than is "
-            "here; they can be browsed, and dvc repro trains them again"
+            f"warning: {stale:,} races of {recorded.folder.name} were trained with other code or "
+            "data than is here; they can be browsed, and dvc repro trains them again"
         )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.settings import TrackingSettings
 
 __all__ = [
+    "ArtifactError",
     "TrackingError",
     "artifact_folder",
     "redacted",
@@ -54,6 +55,20 @@ class TrackingError(ValueError):
     def __init__(self, uri: str, problem: str, key: str = "tracking.uri") -> None:
         told = remedy(uri, problem, RUNS_REMEDY)
         super().__init__(f"{key} is {redacted(uri)!r}: {problem}; {told}")
+
+
+class ArtifactError(TrackingError):
+    """A file cannot be put where MLflow keeps artifacts: its database may be as sound as ever.
+
+    Args:
+        uri: The tracking URI; a password in it, or in the problem, is not shown.
+        what: Would have been put there.
+        problem: What is wrong.
+    """
+
+    def __init__(self, uri: str, what: str, problem: str) -> None:
+        told = f"{what} can't be put among the artifacts of MLflow at {uri!r}: {problem}"
+        ValueError.__init__(self, redacted(told))
 
 
 def remedy(address: str, problem: str, another: str) -> str:

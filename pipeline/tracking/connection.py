@@ -14,13 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.aside import write_aside
 from pipeline.tracking import environment
-from pipeline.tracking.address import TrackingError, artifact_folder, sqlite_file
+from pipeline.tracking.address import (
+    ArtifactError,
+    TrackingError,
+    artifact_folder,
+    sqlite_file,
+)
 from pipeline.tracking.runs import NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "root_cause"]
 
 ABOUT: Final = (
     "How finicky are networks about the batch size of SGD, and what should one set?\n\n"
@@ -55,7 +60,7 @@ class Connection:
         except TrackingError:
             raise
         except Exception as error:  # of mlflow, sqlalchemy, alembic, a driver that is not installed
-            raise TrackingError(uri, _root_cause(error)) from error
+            raise TrackingError(uri, root_cause(error)) from error
 
     @contextmanager
     def reported(self) -> Generator[None]:
@@ -71,7 +76,26 @@ class Connection:
             with environment.during(environment.PATIENT):
                 yield
         except (MlflowException, SQLAlchemyError) as error:
-            raise TrackingError(self.uri, _root_cause(error)) from error
+            raise TrackingError(self.uri, root_cause(error)) from error
+
+    @contextmanager
+    def uploading(self, what: str) -> Generator[None]:
+        """Make any error ours: a disk, a store's library and a proxy each have errors of their own.
+
+        Args:
+            what: Is put among the artifacts.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            ArtifactError: It can't be put there.
+        """
+        try:
+            with environment.during(environment.PATIENT):
+                yield
+        except Exception as error:
+            raise ArtifactError(self.uri, what, root_cause(error)) from error
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
@@ -112,8 +136,8 @@ def _create_sqlite(file: Path) -> None:
         write_aside(file, fresh.read_bytes())
 
 
-def _root_cause(error: BaseException) -> str:
-    """What happened, in one line: MLflow and SQLAlchemy wrap it in pages."""
+def root_cause(error: BaseException) -> str:
+    """What happened, in one line: MLflow, SQLAlchemy and torch wrap it in pages."""
     while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = cause
     return (str(error).strip() or type(error).__name__).splitlines()[0]

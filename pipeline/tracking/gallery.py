@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.entities.model_registry import ModelVersion
 
+from pipeline.tracking.address import TrackingError
 from pipeline.tracking.runs import NAMESPACE, NOTE
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Gallery:
         self._client = connection.client
         self._experiment = connection.experiment
         self._reported = connection.reported
+        self._uploading = connection.uploading
 
     def describe_experiment(self, note: str) -> None:
         """Set the experiment's description, in Markdown."""
@@ -51,6 +54,8 @@ class Gallery:
     def show_report(self, parent: FoundRun, note: str, paths: Sequence[Path], digest: str) -> None:
         """Describe a parent run and add files to it.
 
+        A `TrackingError` says that MLflow is gone, or takes no files.
+
         Args:
             parent: The run.
             note: Its description, in Markdown.
@@ -59,10 +64,12 @@ class Gallery:
         """
         with self._reported():
             self._client.set_tag(parent.identifier, NOTE, note)
+        with self._uploading(f"the report of {parent.model}"):
             for path in paths:
                 self._client.log_artifact(  # pyright: ignore[reportUnknownMemberType]
                     parent.identifier, str(path)
                 )
+        with self._reported():
             self._client.set_tag(parent.identifier, _REPORT, digest)
 
     def model_of(self, fingerprint: str) -> str | None:
@@ -74,33 +81,36 @@ class Gallery:
         ready = [model for model in found if model.status == LoggedModelStatus.READY]
         return ready[0].model_id if ready else None
 
-    def log_model(self, trained: TrainedModel, child: FoundRun, save: Callable[[str], Path]) -> str:
-        """Log a model to the run of its trial.
+    def log_model(
+        self, trained: TrainedModel, child: FoundRun, files: Callable[[str], Path]
+    ) -> str:
+        """Log a model to the run of its trial; one that is cut short is FAILED.
+
+        A `TrackingError` says that MLflow is gone, or takes no files.
 
         Args:
             trained: What it is.
             child: The run.
-            save: Given the model's identifier, writes it in MLflow's format and says where.
+            files: Given the model's identifier, says which folder holds it in MLflow's format.
 
         Returns:
             The model's identifier.
         """
         with self._reported():
-            model = self._client.create_logged_model(
+            identifier = self._client.create_logged_model(
                 self._experiment, trained.name, child.identifier, dict(trained.tags)
-            )
-            self._client.log_outputs(
-                child.identifier, [LoggedModelOutput(model.model_id, trained.step)]
-            )
-            # Rows that the run has already: only their link to the model is new.
-            metrics = [
-                Metric(key, value, child.started, trained.step, model_id=model.model_id)
-                for key, value in trained.metrics.items()
-            ]
-            self._client.log_batch(child.identifier, metrics, synchronous=True)
-            self._client.log_model_artifacts(model.model_id, str(save(model.model_id)))
-            self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-        return model.model_id
+            ).model_id
+        try:
+            with self._uploading(f"the network {trained.name}"):
+                self._client.log_model_artifacts(identifier, str(files(identifier)))
+            with self._reported():
+                self._link(identifier, trained, child)
+                self._client.finalize_logged_model(identifier, LoggedModelStatus.READY)
+        except BaseException:  # Ctrl-C too: it would be PENDING for good
+            with suppress(TrackingError), self._reported():
+                self._client.finalize_logged_model(identifier, LoggedModelStatus.FAILED)
+            raise
+        return identifier
 
     def recommend(self, name: str, trained: TrainedModel, child: FoundRun, model: str) -> None:
         """Register a model, unless it is, and let the alias ``recommended`` point to it.
@@ -126,6 +136,16 @@ class Gallery:
                 )
             if ALIAS not in version.aliases:
                 self._client.set_registered_model_alias(name, ALIAS, str(version.version))
+
+    def _link(self, identifier: str, trained: TrainedModel, child: FoundRun) -> None:
+        output = LoggedModelOutput(identifier, trained.step)
+        self._client.log_outputs(child.identifier, [output])
+        # Rows that the run has already: only their link to the model is new.
+        metrics = [
+            Metric(key, value, child.started, trained.step, model_id=identifier)
+            for key, value in trained.metrics.items()
+        ]
+        self._client.log_batch(child.identifier, metrics, synchronous=True)
 
     def _version_of(self, name: str, fingerprint: str) -> ModelVersion | None:
         versions = self._client.search_model_versions(

@@ -46,25 +46,46 @@ class Guarded:
             except TrackingError as problem:
                 self._give_up(problem)
 
-    def write(self, results: Sequence[RaceResult]) -> None:
-        """Races have ended."""
+    def write(self, results: Sequence[RaceResult]) -> bool:
+        """Races have ended.
+
+        Args:
+            results: Of the races.
+
+        Returns:
+            Whether the mirror shows them all.
+        """
         try:
             for result in results:
                 self._mirror.write(result)
         except TrackingError as problem:
-            self._say(f"warning: {problem}. The ledger has the results; a later run mirrors them.")
+            return self._lack(problem)
+        return True
 
-    def refill(self, results: Sequence[RaceResult]) -> None:
+    def refill(self, results: Sequence[RaceResult]) -> bool:
         """Write what the ledger had all along and the mirror lacks: a deleted database, say.
 
         It is opened only where a glance does not tell that it has all.
+
+        Args:
+            results: All that it is to have.
+
+        Returns:
+            Whether it has them.
         """
         names = [result.race.fingerprint for result in results]
         if self._mirror.settled(names):
-            return
-        self._mirror.open()
+            return True
+        try:
+            self._mirror.open()
+        except TrackingError as problem:
+            return self._lack(problem)
         lacking = self._mirror.missing(names)
-        self.write([result for result in results if result.race.fingerprint in lacking])
+        return self.write([result for result in results if result.race.fingerprint in lacking])
+
+    def _lack(self, problem: TrackingError) -> bool:
+        self._say(f"warning: {problem}. The ledger has the results; a later run mirrors them.")
+        return False
 
     def _give_up(self, problem: TrackingError) -> None:
         self._live = False

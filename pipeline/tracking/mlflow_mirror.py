@@ -64,7 +64,7 @@ class MlflowMirror:
         self._children: dict[Key, FoundRun] = {}
         self._running: dict[str, Running] = {}  # by fingerprint of the cohort's first race
         self._shown: dict[Key, int] = {}  # last step that a child shows whose trial still trains
-        self._machine: Machine | None = None
+        self._machine: Machine | None = None  # once it is open, and not half-way
 
     def settled(self, fingerprints: Iterable[str]) -> bool:
         """Whether opening would change no run, and all trials of these races are there."""
@@ -82,7 +82,7 @@ class MlflowMirror:
 
         A `TrackingError` says that nothing answers at the tracking URI, or not MLflow.
         """
-        if self._opened:
+        if self._machine:
             return
         environment.apply(environment.QUIET)
         # Here, for mlflow takes more than a second to import.
@@ -91,6 +91,8 @@ class MlflowMirror:
         from pipeline.tracking.store import RunStore
 
         self._opened = RunStore(Connection(self._uri, self._experiment))
+        self._parents.clear()  # of an opening that failed half-way
+        self._children.clear()
         runs = self._of_this_data(
             self._opened.find(NAMESPACE + "data_digest", self._study.data.digest)
         )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from typing import Final
 
 from pipeline.tracking.address import redacted, sqlite_file
 
 __all__ = ["answering", "check", "missing", "opening"]
 
+_PATIENCE: Final = 5.0  # seconds to wait for a writer's lock
+
 
 def check(storage: str) -> None:
-    """Refuse what is no URL, no SQLite file, or another program's database (MLflow's, say).
+    """Refuse what is no URL, no SQLite file that answers, or another program's (MLflow's, say).
 
     That a folder is missing SQLite would say too, but a dry run does not ask it.
 
@@ -33,8 +36,15 @@ def check(storage: str) -> None:
     if not file.exists():
         return
     try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        # As a URI: a folder's name may hold what would end the path there (#, ?, %).
+        address = f"{file.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, timeout=_PATIENCE, uri=True)) as connection:
             tables = {row[0] for row in connection.execute("select name from sqlite_master")}
+    except sqlite3.OperationalError as error:  # it may be sound: locked, or not to be read
+        raise ValueError(
+            f"storage is {storage}: {error}; let the program that uses it finish, see that you may "
+            "read it, or give another with --storage"
+        ) from None
     except sqlite3.DatabaseError:
         raise ValueError(f"storage is {storage}, which is not an SQLite database") from None
     if tables and "studies" not in tables:

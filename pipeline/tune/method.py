@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pipeline.seeds import seed_of
+from pipeline.tune.boxes import check_boxes
 from pipeline.tune.question import Question
 from pipeline.tune.samplers import PRUNERS, SAMPLERS, pruner, sampler, start
 from pipeline.tune.storage import open_study
@@ -49,6 +50,9 @@ def default_sampler(question: Question) -> str:
 def study_of(question: Question, method: Method, where: tuple[str, str], digest: str) -> Study:
     """The study of a question; a new one has its start-up design queued.
 
+    A ValueError says that the study can't go on with this question or, its boxes having changed,
+    with this sampler.
+
     Args:
         question: What it asks.
         method: Makes sampler and pruner.
@@ -62,6 +66,7 @@ def study_of(question: Question, method: Method, where: tuple[str, str], digest:
     begins = sampler(method.sampler, question, started=method.startup, seed=method.seed)
     ways = (begins, pruner(method.pruner, question))
     found = open_study(storage, name, question, digest, ways)
+    check_boxes(found, question, method.sampler)
     before = len(found.get_trials(deepcopy=False))
     if before and method.sampler != "qmc":  # that one finds its place in the sequence by itself
         # Optuna keeps no state of random numbers: with the same seed it would begin again.

@@ -36,11 +36,14 @@ class Rungs:
     def measured(self, row: Row) -> float:
         """What a trial reports of an evaluation: validation error for ``error``, else the loss.
 
-        A loss that is not finite stands for either: the error beside it says nothing.
+        NaN where a loss is not finite: the error beside it says nothing. Step 0 has no training
+        loss.
         """
+        losses = (row.validation_loss, *([row.train_loss] if row.step else []))
+        if not all(map(math.isfinite, losses)):
+            return math.nan
         in_errors = self.question.objectives == ("error",)
-        sound = math.isfinite(row.validation_loss)
-        return row.validation_error if in_errors and sound else row.validation_loss
+        return row.validation_error if in_errors else row.validation_loss
 
 
 @dataclass

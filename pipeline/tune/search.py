@@ -14,6 +14,7 @@ from pipeline.outcome import RaceResult
 from pipeline.runner import Runner
 from pipeline.trial import CohortPlan
 from pipeline.tune.asked import Asked
+from pipeline.tune.boxes import boxes_of
 from pipeline.tune.progress import Told
 from pipeline.tune.races import Races
 from pipeline.tune.rungs import Rungs
@@ -30,7 +31,6 @@ from pipeline.tune.values import reached, steadied, values_of
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
 __all__ = ["Limits", "Search"]
@@ -114,7 +114,7 @@ class Search:
         with warnings.catch_warnings():
             # The start of a study may lie outside of boxes that were narrowed since: drawn anew.
             warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range")
-            trial = self._study.ask(_space(self._races))
+            trial = self._study.ask(boxes_of(self._question))
         plans = self._plans(trial.params)
         asked = Asked(trial, plans, self._rungs)
         self._asked += 1
@@ -227,16 +227,6 @@ class Search:
         (race,) = plan.races
         kept = self._runner.ledger.read(race.fingerprint)
         return replace(kept, race=race) if kept is not None and kept.final else None
-
-
-def _space(races: Races) -> dict[str, BaseDistribution]:
-    from optuna.distributions import FloatDistribution, IntDistribution
-
-    question = races.question
-    return {
-        "batch_size": IntDistribution(*question.batch_sizes, log=True),
-        "learning_rate": FloatDistribution(*question.learning_rates, log=True),
-    }
 
 
 def _how(results: Sequence[RaceResult]) -> str:

@@ -38,7 +38,7 @@ MESSAGE: Final = "message"  # why a trial failed
 _QUESTION: Final = "batchscope.question"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _PARAMETERS: Final = frozenset({"batch_size", "learning_rate"})
-_BOXES: Final = ("batch_sizes", "learning_rates")  # may change from one command to the next
+_BOXES: Final = ("batch_sizes", "learning_rates")  # whether these may is another matter: boxes.py
 
 
 def check_name(name: str) -> None:

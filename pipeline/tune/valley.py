@@ -10,6 +10,7 @@ import numpy as np
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 
+from pipeline.tune.boxes import boxes_of
 from pipeline.tune.expected import place, surface
 from pipeline.tune.process import Process
 from pipeline.tune.question import Question
@@ -57,13 +58,8 @@ class Valley(BaseSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """The boxes of the question, whatever was tried in others."""
-        from optuna.distributions import FloatDistribution, IntDistribution
-
         del study, trial
-        return {
-            "batch_size": IntDistribution(*self._question.batch_sizes, log=True),
-            "learning_rate": FloatDistribution(*self._question.learning_rates, log=True),
-        }
+        return boxes_of(self._question)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pipeline.outcome import Curve, Ended, RaceResult
+from pipeline.studies.values import sound
 from pipeline.tune.question import TO_GOAL, Objective, Question
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def value_of(
     column = curve.validation_loss if objective == "loss" else curve.validation_error
     if outcome.ended is Ended.DIVERGED:
         return float(column[0])
-    return float(np.min(column[np.isfinite(column) & _sound(curve)], initial=np.inf))
+    return float(np.min(column[np.isfinite(column) & sound(curve)], initial=np.inf))
 
 
 def _cost(
@@ -142,13 +143,5 @@ def _first_step(question: Question, curve: Curve, level: float) -> int | None:
     measured: NDArray[np.float64] = (
         curve.validation_error if question.quantity == "error" else curve.validation_loss
     )
-    below = np.flatnonzero((measured <= level) & _sound(curve))
+    below = np.flatnonzero((measured <= level) & sound(curve))
     return int(curve.steps[below[0]]) if len(below) else None
-
-
-def _sound(curve: Curve) -> NDArray[np.bool_]:
-    """Which evaluations say something: a network whose outputs are NaN still names a class.
-
-    That is class 0 for every example, and the error of it may lie below an easy goal.
-    """
-    return np.isfinite(curve.validation_loss)

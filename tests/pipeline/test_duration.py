@@ -23,6 +23,7 @@ from pipeline.study.cost import cost
 from pipeline.study.places import Places
 from pipeline.study.survey import Phase, Survey
 from pipeline.study.wording import cost_lines
+from pipeline.trial import Cell, Hyperparameters
 from tests.pipeline.test_runner import Counting
 
 STEPS = (0, 1, 2, 4, 8, 16)
@@ -113,6 +114,32 @@ def test_trials_that_have_finished_say_where_others_stop(
     share = sum(t.curve.last_step for r in results for t in r.results) / (16 * 6)
     assert share < duration.likely_share(4.0)
     assert after < before - 6 * PACE.seconds(share) / 3
+
+
+def test_a_search_that_has_begun_has_only_its_own_trials_left(
+    small: Settings, design: Design, prepared: Prepared, prepared_folder: Path, tmp_path: Path
+) -> None:
+    """One cell lacks a race of its one search round; the other is pinned, and has only confirm."""
+    ledger, grid = Ledger(tmp_path / "ledger", pytest.fail), list(design.grid())
+    results = Runner("sweep", ledger, Counting(prepared), (), 36, lambda _: None).run(grid)
+    tried = [Hyperparameters(rate, 0.0, 0.0) for rate in (0.1, 0.2)]
+    pending = design.sweep_race(Cell("mlp", 64), 2, tried, "search-1")
+    sweep = small.sweep
+    search = sweep.search.model_copy(update={"sampler": "zoom", "proposals": 2, "limit": 2})
+    sweep = sweep.model_copy(update={"search": search})
+    found = Entry(
+        "small", small.model_copy(update={"sweep": sweep}), Places(prepared=prepared_folder)
+    )
+    seen = Survey("interrupted", None, Phase([*grid, pending], results), Phase(), design)
+    left = cost(found, seen)
+    assert [row["sweep"] for row in left["cells"]] == [2, 0]
+    told = duration.duration(found, seen, left)
+    share = sum(t.curve.last_step for r in results for t in r.results) / (16 * 12)
+    confirmed = (20 + 5) * PACE.seconds(0.85, 2)
+    swept = 2 * PACE.seconds(min(1.0, 1.3 * share))
+    assert told["likely"] == pytest.approx((swept + confirmed + 1000) / 3 + STARTS)
+    most = 2 * PACE.seconds() + 2 * (20 * PACE.seconds(1, 2) + 500)
+    assert told["most"] == pytest.approx(most / 3 + STARTS)
 
 
 def test_phases_of_one_width_are_timed_once(

@@ -116,6 +116,10 @@ def test_later_stages_read_what_the_sweep_wrote(settings: Settings, tmp_path: Pa
     places.sweep.mkdir()
     (places.sweep / GOALS).write_text(json.dumps(found.document))
     assert known_goals(asked, places) == found.settings
+    for damaged in ("{", "[]", "{}"):
+        (places.sweep / GOALS).write_text(damaged)
+        with pytest.raises(ValueError, match=r"goals.json holds no goals .*; remove it"):
+            known_goals(asked, places)
     given = searching(settings)
     assert known_goals(given, Places(results=tmp_path / "nowhere")) is given
 

@@ -69,14 +69,15 @@ def test_mlflow_reads_it_back(
 ) -> None:
     import mlflow
 
-    from pipeline.tracking.model_files import save_model
+    from pipeline.tracking.model_files import save_model, stamped
 
     _, kept = trained(prepared, recipe, make_race, "conv")
     weights = kept.results[0].weights
     assert weights
     exported = predictor("conv", prepared, weights)
     example = prepared.test.images[:2].astype(np.float32)
-    folder = save_model(tmp_path / "model", exported, example, 10, "m-1")
+    save_model(tmp_path / "model", exported, example, 10)
+    folder = stamped(tmp_path / "model", "m-1")
     images = prepared.test.images[:5].astype(np.float32)
     with torch.no_grad():
         expected = exported(torch.tensor(images)).numpy()

@@ -268,7 +268,10 @@ def test_a_race_that_fails_when_trained_for_probes_keeps_its_curves(
     results = runner.run(races, probed=probed)
     pd.testing.assert_frame_equal(curves_table(bare), curves_table(results), check_exact=True)
     (warning,) = [line for line in said if "warning" in line]
-    assert "1 races could not be trained again for their probes (mlp at batch size" in warning
+    assert "could not be trained again for their probes or weights (mlp at batch size" in warning
+    said.clear()
+    runner.run(races, frozenset({races[1].fingerprint}))
+    assert any("could not be trained again for their probes or weights" in line for line in said)
 
 
 def test_progress_counts_trials_and_names_cells(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from pathlib import Path
@@ -13,11 +14,16 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.commands.study.options import chosen
+from pipeline.ledger import Ledger
+from pipeline.outcome import RaceResult, broken_results
 from pipeline.settings_document import Override
 from pipeline.settings_file import load_settings, settings_yaml
-from pipeline.study import delete
+from pipeline.study import delete, guard, preparation
+from pipeline.study import run as running
 from pipeline.study.catalogue import Entry, entries, entry, known, new_entry, remember
-from tests.pipeline.conftest import ROOT
+from pipeline.study.places import ledger_folder
+from pipeline.trial import Recipe
+from tests.pipeline.conftest import ROOT, MakeRace
 
 CONV = (
     Override(("models",), "[conv]", "--model"),
@@ -50,6 +56,37 @@ def test_options_extend_what_a_known_name_was_last_run_with() -> None:
     assert again.settings.sweep.batch_sizes == (8, 64)
     remember(again)
     assert chosen("mine", None, []) == again
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_only_a_run_that_trains_changes_what_a_name_means(
+    taken: bool, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a study trains, a second run of its name is refused, and its settings stay."""
+    seen: list[int] = []
+
+    def train(found: Entry) -> None:
+        assert guard.holder(ledger_folder())
+        seen.append(entry(found.name).settings.sweep.replicates)
+
+    monkeypatch.setattr(guard, "_LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(preparation, "ensure_prepared", lambda _: None)
+    monkeypatch.setattr(running, "run", train)
+    before = entry("mine").settings.sweep.replicates
+    assert before != 5
+    (project / "ledger").mkdir()
+    with (project / "ledger" / ".lock").open("w") as lock:
+        if taken:
+            lock.write("1 mine")
+            lock.flush()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = CliRunner().invoke(app, ["study", "run", "--name", "mine", "--replicates", "5"])
+    if taken:
+        assert "process 1, which trains the study mine" in str(ended.exception)
+    else:
+        assert ended.exit_code == 0, ended.exception
+    assert seen == ([] if taken else [5])
+    assert entry("mine").settings.sweep.replicates == (before if taken else 5)
 
 
 def test_a_file_given_with_a_known_name_begins_it_anew(project: Path) -> None:
@@ -135,22 +172,42 @@ def test_what_is_not_a_study_of_its_own_is_not_deleted(name: str, expected: str)
     assert expected in str(ended.exception)
 
 
-def test_races_that_another_study_plans_since_the_question_stay(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plans = {"dvc": "d", "mine": "abd", "newer": "bc"}
+def plan(monkeypatch: pytest.MonkeyPatch, plans: dict[str, list[str]]) -> None:
+    """Plant fingerprints of the races that studies plan, by name."""
 
     def survey(found: Entry, _: object) -> SimpleNamespace:
-        races = [SimpleNamespace(fingerprint=letter) for letter in plans[found.name]]
+        races = [SimpleNamespace(fingerprint=name) for name in plans[found.name]]
         none = SimpleNamespace(races=[])
         return SimpleNamespace(pilot=none, sweep=SimpleNamespace(races=races), confirm=none)
 
+    monkeypatch.setattr(delete, "survey", survey)
+
+
+def test_failed_races_go_with_the_study_that_alone_planned_them(
+    project: Path, monkeypatch: pytest.MonkeyPatch, make_race: MakeRace, recipe: Recipe
+) -> None:
+    own, shared, untrained = (make_race(recipe, replicate=i) for i in range(3))
+    ledger = Ledger(project / "ledger", pytest.fail)
+    for race in (own, shared):
+        ledger.write(RaceResult(race, broken_results(race, "as the test wants it"), 0.0, 0.0, {}))
+    names = [race.fingerprint for race in (own, shared, untrained)]
+    plan(monkeypatch, {"dvc": names[1:], "mine": names})
+    ended = CliRunner().invoke(app, ["study", "delete", "mine", "--trials", "--yes"])
+    assert ended.exit_code == 0, ended.exception
+    assert "and 1 races of the ledger" in ended.stdout
+    left = [path.name for path in (project / "ledger").glob("*.parquet")]
+    assert left == [f"{shared.fingerprint}.failed.parquet"]
+
+
+def test_races_that_another_study_plans_since_the_question_stay(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def confirm(question: str) -> bool:
         assert "and 2 races" in question
         remember(new_entry("newer", entry("mine").settings))
         return True
 
-    monkeypatch.setattr(delete, "survey", survey)
+    plan(monkeypatch, {"dvc": ["d"], "mine": ["a", "b", "d"], "newer": ["b", "c"]})
     monkeypatch.setattr(typer, "confirm", confirm)
     (project / "ledger").mkdir()
     for letter in "abcd":

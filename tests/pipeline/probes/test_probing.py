@@ -14,7 +14,7 @@ from pipeline.engines.local import LocalEngine
 from pipeline.events import Evaluated
 from pipeline.fingerprint import probe_digest
 from pipeline.images import Prepared
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, read_parquet
 from pipeline.outcome import ProbeRow, TrialResult
 from pipeline.probe_plan import Probed, ProbePlan
 from pipeline.probe_tables import probes_table, read_probes
@@ -175,13 +175,15 @@ class TestRunner:
     ) -> None:
         races = [make_race(brief, replicate=r) for r in range(2)]
         said: list[str] = []
-        ledger = Ledger(tmp_path / "ledger", pytest.fail)
+        warned: list[str] = []
+        ledger = Ledger(tmp_path / "ledger", warned.append)
         runner = Runner("confirm", ledger, InlineEngine(prepared), (), 32, said.append)
         bare = runner.run(races)
         seen = runner.run(races, probed=probing(races[:1]))
         again = runner.run(races, probed=probing(races[:1]))
         other = probing(races[:1], replace(PLAN, examples=32))
         runner.run(races, probed=other)
+        assert not warned
         assert [line.rpartition(", ")[2] for line in said] == [
             "4 to train", "2 to train", "0 to train", "2 to train",
         ]  # fmt: skip
@@ -195,6 +197,13 @@ class TestRunner:
         ]  # fmt: skip
         table = probes_table(seen, probing(races).digest)
         assert len(table) == 2 * 5
+        file = ledger.probes_file(races[0].fingerprint, probing(races).digest)
+        file.write_bytes(file.read_bytes()[:-9])
+        mended = runner.run(races, probed=probing(races[:1]))
+        assert said[-1].endswith(", 2 to train"), "what a damaged file held is made again"
+        assert [found(t) for r in mended for t in r.results] == [
+            found(t) for r in seen for t in r.results
+        ]
         ledger.forget(races[0].fingerprint)
         assert [path.name for path in (tmp_path / "ledger").glob("*.probes-*")] == []
 
@@ -221,7 +230,9 @@ class TestRunner:
         for result, trials in zip(results, expected, strict=True):
             assert [found(trial) for trial in result.results] == [found(t) for t in trials]
             file = ledger.probes_file(result.race.fingerprint, probing(races).digest)
-            assert found(read_probes(file, result).results[0]) == found(trials[0])
+            assert found(read_probes(read_parquet(file).to_pylist(), result).results[0]) == found(
+                trials[0]
+            )
 
 
 def test_settings_and_code_of_probes_are_their_digest_and_in_no_fingerprint() -> None:

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from pipeline import observations
 from pipeline.outcome import Curve, Ended, RaceResult, TrialResult
-from pipeline.studies.values import value_of
+from pipeline.studies.values import sound, value_of
 from pipeline.trial import Quantity, Race, Recipe
 from tests.pipeline.conftest import MakeRace
 from tests.pipeline.studies.planted_races import broken, outcome
@@ -55,6 +57,29 @@ def test_a_trial_that_trained_past_the_goal_counts_the_steps_to_it(value: Value)
     assert value(TrialResult(Ended.EXHAUSTED, curve)) == 5
     losing = replace(curve, validation_loss=np.array([1, 1, np.nan, np.nan]))
     assert value(TrialResult(Ended.DIVERGED, losing)) == math.log2(400) + 1
+
+
+def test_an_evaluation_whose_training_loss_is_not_finite_reached_nothing(value: Value) -> None:
+    """It ended the trial as diverged; the table's observations say infinite. Step 0 has none."""
+    ones = np.ones(2)
+    curve = Curve(
+        np.array([0, 1]), np.array([2.3, 0.1]), np.array([0.9, 0.01]),
+        np.array([np.nan, np.inf]), ones, ones,
+    )  # fmt: skip
+    assert value(TrialResult(Ended.DIVERGED, curve)) == math.log2(400) + 1
+    assert value(TrialResult(Ended.DIVERGED, curve), goal=0.95) == 0  # held before it trained
+    sane = replace(curve, train_loss=np.array([np.nan, 0.3]))
+    assert value(TrialResult(Ended.REACHED, sane)) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sound_says_of_a_curve_what_observations_say_of_the_table(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    losses = generator.choice([1.0, np.nan, np.inf], (2, 20), p=[0.6, 0.2, 0.2])
+    steps, ones = np.arange(20), np.ones(20)
+    table = pd.DataFrame({"step": steps, "validation_loss": losses[0], "train_loss": losses[1]})
+    found = sound(Curve(steps, losses[0], ones, losses[1], ones, ones))
+    assert found.tolist() == observations.sound(table).tolist()
 
 
 def test_a_goal_of_loss_is_looked_for_in_the_loss(value: Value) -> None:

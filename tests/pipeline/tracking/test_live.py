@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 from pipeline.events import Evaluated
 from pipeline.outcome import Ended, RaceResult, Row
 from pipeline.tracking import Guarded, MlflowMirror, NullMirror, TrackingError
+from pipeline.tracking.store import RunStore
 from pipeline.trial import CohortPlan
-from tests.pipeline.mirrored import history, keys, opened, race_result, runs
+from tests.pipeline.mirrored import history, keys, mirror, opened, race_result, runs
 
 pytestmark = pytest.mark.usefixtures("writer")
 CURVES = ("validation_loss", "validation_error", "train_loss")
@@ -224,6 +225,52 @@ class TestGuarded:
         guarded.write([result])
         assert (lost.tries, len(said)) == (2, 2)
         assert all(line.startswith("warning: tracking.uri is") for line in said)
+
+    def test_one_that_cannot_be_opened_is_told_and_tried_again(self) -> None:
+        class Away(NullMirror):
+            there = False
+            shown = 0
+
+            def settled(self, fingerprints: object) -> bool:
+                return False
+
+            def open(self) -> None:
+                if not self.there:
+                    raise TrackingError("http://127.0.0.1:9", "no answer")
+
+            def missing(self, fingerprints: Iterable[str]) -> set[str]:
+                return set(fingerprints)
+
+            def write(self, result: RaceResult) -> None:
+                self.shown += 1
+
+        said: list[str] = []
+        away = Away()
+        assert not Guarded(away, said.append).refill([race_result()])
+        assert (len(said), away.shown) == (1, 0)
+        assert said[0].startswith("warning: tracking.uri is")
+        away.there = True
+        assert Guarded(away, pytest.fail).refill([race_result()])
+        assert away.shown == 1
+
+    def test_one_that_was_lost_half_open_is_opened_anew(
+        self, uri: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        create, asked = RunStore.create_parent, []
+
+        def lost_at_the_second(*arguments: Any) -> str:
+            asked.append(arguments)
+            if len(asked) == 2:
+                raise TrackingError(uri, "no answer")
+            return create(*arguments)
+
+        monkeypatch.setattr(RunStore, "create_parent", lost_at_the_second)
+        half = mirror(uri)
+        said: list[str] = []
+        assert not Guarded(half, said.append).refill([race_result()])
+        assert Guarded(half, pytest.fail).refill([race_result()])
+        assert len(runs(uri)) == 3
+        assert len(runs(uri, "parent")) == 2
 
     def test_is_a_mirror_of_mlflow_too(self, uri: str) -> None:
         mirror: MlflowMirror = opened(uri)

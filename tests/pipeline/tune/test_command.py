@@ -110,6 +110,34 @@ def test_bad_input_ends_in_status_2_before_anything_is_written(
     assert not list(project.glob("ledger/*.parquet"))
 
 
+def test_a_bad_storage_is_named_by_where_it_came_from(
+    say: Say, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And turning Optuna off is no remedy for a tune."""
+    monkeypatch.setenv("OPTUNA_STORAGE", "bar")
+    for words, source in ((("--storage", "foo"), "--storage is 'foo'"), ((), "OPTUNA_STORAGE is")):
+        status, _, err = say("tune", *words)
+        assert status == 2
+        assert err.startswith(f"error: {source}")
+        assert "give --storage sqlite:///optuna.db" in err
+        assert "tracking" not in err
+    assert not list(project.glob("ledger/*.parquet"))
+
+
+def test_boxes_may_change_for_valley_only(say: Say, project: Path) -> None:
+    words = ("tune", "--model", "mlp", "--workers", "1", "--startup", "2", "--trials")
+    assert say(*words, "1", "--sampler", "gp", "--batch-sizes", "16..256")[0] == 0
+    database = (project / "optuna.db").read_bytes()
+    other = ("2", "--batch-sizes", "16..512")
+    status, _, err = say(*words, *other, "--sampler", "gp")
+    assert status == 2
+    assert "batch_sizes was 16..256 in its trial 0, not 16..512" in err
+    assert "another name with --study, or choose --sampler valley" in err
+    assert (project / "optuna.db").read_bytes() == database
+    assert len(list(project.glob("ledger/*.parquet"))) == 1
+    assert say(*words, *other)[0] == 0
+
+
 def test_missing_data_are_prepared(say: Say, project: Path, prepared_folder: Path) -> None:
     (project / "data" / "prepared").unlink()
     status, _, _ = say("tune", "--model", "mlp", "--trials", "1", "--workers", "1")

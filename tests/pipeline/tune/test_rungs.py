@@ -62,3 +62,14 @@ def test_an_error_beside_a_loss_that_is_not_finite_is_not_reported(question: Que
     climb.see(row(1, 1.0, 0.8))
     climb.see(row(2, math.nan, 0.1))
     assert climb.heights == [0.8, 0.8]
+
+
+@pytest.mark.parametrize("objective", ["loss", "error"])
+def test_nothing_is_reported_beside_a_training_loss_that_is_not_finite(
+    objective: str, question: Question
+) -> None:
+    climb = Climb(Rungs(asking(question, objective), unit=1.0), 1)
+    climb.see(row(0, 0.9, 0.9)._replace(train_loss=math.nan))  # step 0 has none
+    assert climb.best == 0.9
+    climb.see(row(1, 0.1, 0.1)._replace(train_loss=math.inf))
+    assert climb.heights == [0.9]

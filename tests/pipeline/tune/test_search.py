@@ -86,8 +86,6 @@ def test_another_question_may_not_go_on(
         run(open_session(), replace(question, goal=0.1), storage, 4)
     with pytest.raises(ValueError, match="asks something else"):
         run(open_session(), asking(question, "steps", "loss"), storage, 4)
-    wider = replace(question, batch_sizes=(4, 64), learning_rates=(0.1, 1.0))
-    assert run(open_session(), wider, storage, 4).trials == {"complete": 4}
 
 
 def test_a_study_of_somebody_else_is_left_alone(

@@ -39,6 +39,36 @@ def test_another_programs_database_is_left_alone(question: Question, tmp_path: P
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize("folder", ["a#b", "50%"])
+def test_a_folders_name_may_hold_what_means_something_in_a_uri(
+    folder: str, question: Question, tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    storage = f"sqlite:///{tmp_path / folder / 'optuna.db'}"
+    opened(storage, question).ask()
+    assert len(opened(storage, question).trials) == 1  # found again: that file was looked into
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+
+
+def test_a_sound_database_that_is_locked_is_not_called_unsound(
+    storage: str, question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(storage, question)
+    monkeypatch.setattr("pipeline.tune.database._PATIENCE", 0.0)
+    with closing(sqlite3.connect(storage.removeprefix("sqlite:///"))) as other:
+        other.execute("begin exclusive")
+        with pytest.raises(ValueError, match=r"database is locked; let the program.*--storage"):
+            opened(storage, question)
+    opened(storage, question)
+
+
+def test_what_cannot_be_read_is_not_called_unsound(question: Question, tmp_path: Path) -> None:
+    """A folder, as a file that may not be read is no obstacle to root."""
+    (tmp_path / "optuna.db").mkdir()
+    with pytest.raises(ValueError, match=r"(unable to open|disk I/O error).*--storage"):
+        opened(f"sqlite:///{tmp_path / 'optuna.db'}", question)
+
+
 def test_counting_makes_no_file_and_no_study(
     question: Question, storage: str, tmp_path: Path
 ) -> None:

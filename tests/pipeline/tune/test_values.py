@@ -126,3 +126,17 @@ def test_an_evaluation_whose_loss_is_not_finite_says_nothing(question: Question)
     assert steadied(easy, diverged) == pytest.approx(spent)
     best = values_of(asking(question, "error"), [result(Ended.OUTRACED, **columns)])
     assert best == (pytest.approx(0.8),)
+
+
+def test_an_evaluation_whose_training_loss_is_not_finite_says_nothing(question: Question) -> None:
+    """The weights had blown up by then, whatever the validation split still scores."""
+    columns = {"validation_loss": np.array([2.3, 0.9, 0.5, 0.1]),
+               "validation_error": np.array([0.9, 0.3, 0.2, 0.01]),
+               "train_loss": np.array([np.nan, 1.0, 0.6, np.inf])}  # fmt: skip
+    asked, diverged = asking(question, "steps"), [result(Ended.DIVERGED, **columns)]
+    spent = math.log2(2 * RECIPE.max_steps)
+    assert values_of(asked, diverged) == (pytest.approx(spent),)
+    assert not reached(asked, diverged)
+    best = values_of(asking(question, "loss", "error"), [result(Ended.OUTRACED, **columns)])
+    assert best == (0.5, 0.2)
+    assert reached(replace(asked, goal=0.95), diverged)  # step 0, which has no training loss
