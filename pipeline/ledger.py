@@ -137,7 +137,8 @@ class Ledger:
 
     def clean(self) -> None:
         """Remove what writers that were killed left aside. Call it with the lock held."""
-        for pattern in (".*.tmp", ".*.partial"):
+        # Not all partial files: seconds per step are written without the lock.
+        for pattern in (".*.tmp", ".*.probes-*.partial", ".*.weights.npz.partial"):
             for path in self._folder.glob(pattern):
                 path.unlink(missing_ok=True)
 
