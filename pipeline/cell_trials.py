@@ -92,8 +92,7 @@ class CellTrials:
         To diverge is to fall short, and so is, from the best rate of a replicate that reached the
         goal on, not to reach it. Minus infinity where the lowest rate of all diverged.
         """
-        diverged = self.rate[self.diverged].min(initial=np.inf)
-        below = self.rate[self.rate < diverged].max(initial=-np.inf)
+        below = self._under_divergence(self.rate).max(initial=-np.inf)
         return min(
             self.cliff.safe if self.cliff else np.inf,
             float(below) if self.diverged.any() else np.inf,
@@ -120,8 +119,11 @@ class CellTrials:
     def ceiling(self, rate: NDArray[np.float64]) -> float:
         """Largest of ``rate`` under every rate that diverged, or the largest where none is."""
         # A parabola through the survivors does not see where a fresh replicate would diverge.
-        safe = rate[rate < self.rate[self.diverged].min(initial=np.inf)]
+        safe = self._under_divergence(rate)
         return float((safe if len(safe) else rate).max())
+
+    def _under_divergence(self, rate: NDArray[np.float64]) -> NDArray[np.float64]:
+        return rate[rate < self.rate[self.diverged].min(initial=np.inf)]
 
     def _lowest(self) -> NDArray[np.float64]:
         """Per trial the lowest cost of its replicate."""

@@ -160,19 +160,16 @@ def _storage(settings: Settings, option: str | None) -> str:
     """Where the study goes.
 
     Raises:
-        ValueError: If it is no URL of a database, with where it came from; without Optuna there is
-            no tune, so turning its mirror off is no remedy.
+        StorageError: If it is no URL of a database, with where it came from; without Optuna there
+            is no tune, so turning its mirror off is no remedy.
     """
-    from pipeline.settings.addresses import STUDIES_REMEDY
     from pipeline.studies.address import StorageError, storage_url
 
     try:
         return storage_url(settings.tracking, os.environ)
     except StorageError as error:
-        said = str(error).replace(STUDIES_REMEDY, _STORAGES)
-        if option:
-            said = said.replace("tracking.storage", "--storage", 1)
-        raise ValueError(said) from None
+        key = "--storage" if option else error.key
+        raise StorageError(error.url, error.problem, key, _STORAGES) from None
 
 
 def _question(

@@ -30,10 +30,18 @@ class StorageError(TrackingError):
         url: Of the storage; a password in it is not shown.
         problem: What is wrong with it.
         key: The setting that it came from.
+        another: How to use another storage.
     """
 
-    def __init__(self, url: str, problem: str, key: str = "tracking.storage") -> None:
-        told = remedy(url, problem, STUDIES_REMEDY)
+    def __init__(
+        self,
+        url: str,
+        problem: str,
+        key: str = "tracking.storage",
+        another: str = STUDIES_REMEDY,
+    ) -> None:
+        self.url, self.problem, self.key = url, problem, key
+        told = remedy(url, problem, another)
         ValueError.__init__(self, f"{key} is {redacted(url)!r}: {problem}; {told}")
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from pipeline.aside import write_aside
 from pipeline.fingerprint import race_fingerprint
 from pipeline.ledger import Ledger
@@ -18,6 +16,7 @@ from pipeline.study.guard import locked, say
 from pipeline.study.mirrors import mirrored
 from pipeline.study.places import ledger_folder
 from pipeline.study.publish import publish
+from pipeline.study.table_file import read_table
 from pipeline.tracking import Guarded
 
 if TYPE_CHECKING:
@@ -109,22 +108,13 @@ def _fill(recorded: _Recorded, places: Places, manifest: Manifest) -> bool:
 
 
 def _results(folder: Path) -> list[RaceResult]:
-    """Results as the tables of a phase tell them.
-
-    Raises:
-        ValueError: If a table is missing.
-    """
-    tables: dict[str, pd.DataFrame] = {}
-    for name in ("races", "trials", "curves"):
-        path = folder / f"{name}.parquet"
-        if not path.exists():
-            raise ValueError(f"{path} is missing; fetch it with dvc pull, or train with dvc repro")
-        tables[name] = pd.read_parquet(path)
-    results = race_results(tables["races"], tables["trials"], tables["curves"])
+    """Results as the tables of a phase tell them."""
+    names = ("races", "trials", "curves")
+    results = race_results(*(read_table(folder / f"{name}.parquet") for name in names))
     path = folder / "probes.parquet"
     if not path.exists():
         return results
-    probes = dict(list(pd.read_parquet(path).groupby("fingerprint")))
+    probes = dict(list(read_table(path).groupby("fingerprint")))
     return [
         with_probes(result, probes[name]) if name in probes else result
         for result in results
@@ -175,7 +165,7 @@ def _restore_probes(folder: Path, ledger: Ledger, results: Sequence[RaceResult])
     path = folder / "probes.parquet"
     if not path.exists():
         return
-    digests = pd.read_parquet(path).groupby("fingerprint")["digest"].first().to_dict()
+    digests = read_table(path).groupby("fingerprint")["digest"].first().to_dict()
     for result in results:
         name = result.race.fingerprint
         if name in digests and not (file := ledger.probes_file(name, digests[name])).exists():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.study.analyse import analyse
+from pipeline.study.catalogue import remember
 from pipeline.study.confirm import confirm
-from pipeline.study.guard import locked
+from pipeline.study.guard import locked, say
 from pipeline.study.pilot import pilot
 from pipeline.study.places import ledger_folder
 from pipeline.study.preparation import ensure_prepared
@@ -22,21 +23,23 @@ __all__ = ["run"]
 
 
 def run(found: Entry) -> None:
-    """Prepare the data, train what the ledger lacks, estimate, and write the report.
+    """Prepare the data, remember the study, train what the ledger lacks, and write the report.
 
     Args:
         found: The study; its files appear whole or not at all, and a run that was stopped goes on
             where it was.
     """
     places = found.places
-    ensure_prepared(found.settings.data)
+    ensure_prepared(found.settings.data)  # others may train during a download
     with locked(ledger_folder(), places.study):  # between its phases too
+        remember(found)  # here, for a run that is refused must not change the settings
+        say(f"study {found.name}: batchscope study show {found.name} says how far it is")
         goals = pilot(found.settings, places)
         settings = goals.settings
         with session("sweep", settings, places) as opened:
             sweep(opened, goals)
         with session("confirm", settings, places) as opened:
             confirm(opened)
-    analyse(settings, places)
-    report(settings, places)
-    publish(settings, places)
+        analyse(settings, places)
+        report(settings, places)
+        publish(settings, places)

@@ -22,7 +22,8 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except FileNotFoundError as problem:
-        raise ValueError(f"{path} is missing; run dvc repro or dvc pull") from problem
+        remedy = "fetch it with dvc pull, or make it with dvc repro"
+        raise ValueError(f"{path} is missing; {remedy}") from problem
     except (ValueError, OSError) as problem:  # of pyarrow, whose OSError has no number
         if isinstance(problem, OSError) and problem.errno is not None:
             raise

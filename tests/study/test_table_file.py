@@ -15,7 +15,7 @@ def test_a_table_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_missing_table_is_named_with_what_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"trials.parquet is missing; run dvc repro or dvc pull"):
+    with pytest.raises(ValueError, match=r"trials.parquet is missing; fetch it with dvc pull, or"):
         read_table(tmp_path / "trials.parquet")
 
 

@@ -78,19 +78,11 @@ def _dry(found: Entry) -> dict[str, Any]:
 
 
 def _train(found: Entry) -> dict[str, Any]:
-    from pipeline.study.catalogue import remember
-    from pipeline.study.guard import locked, say
-    from pipeline.study.places import ledger_folder
-    from pipeline.study.preparation import ensure_prepared
+    from pipeline.study.guard import say
     from pipeline.study.run import run as run_study
     from pipeline.study.summary import summary
 
-    ensure_prepared(found.settings.data)  # others may train during a download
-    # Settings are written by who trains with them: a run that is refused must not change them.
-    with locked(ledger_folder(), found.name):
-        remember(found)
-        say(f"study {found.name}: batchscope study show {found.name} says how far it is")
-        run_study(found)
+    run_study(found)
     return summary(found, say)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,12 +17,13 @@ from pipeline.cli import app
 from pipeline.commands.study.options import chosen
 from pipeline.ledger import Ledger
 from pipeline.outcome import RaceResult, broken_results
+from pipeline.settings import Settings
 from pipeline.settings_document import Override
 from pipeline.settings_file import load_settings, settings_yaml
-from pipeline.study import delete, guard, preparation
+from pipeline.study import delete, guard
 from pipeline.study import run as running
 from pipeline.study.catalogue import Entry, entries, entry, known, new_entry, remember
-from pipeline.study.places import ledger_folder
+from pipeline.study.places import Places, ledger_folder
 from pipeline.trial import Recipe
 from tests.pipeline.conftest import ROOT, MakeRace
 
@@ -65,13 +67,16 @@ def test_only_a_run_that_trains_changes_what_a_name_means(
     """While a study trains, a second run of its name is refused, and its settings stay."""
     seen: list[int] = []
 
-    def train(found: Entry) -> None:
+    def begun(settings: Settings, _: Places) -> SimpleNamespace:
         assert guard.holder(ledger_folder())
-        seen.append(entry(found.name).settings.sweep.replicates)
+        seen.append(entry("mine").settings.sweep.replicates)
+        return SimpleNamespace(settings=settings)
 
     monkeypatch.setattr(guard, "_LOCK_SECONDS", 0.0)
-    monkeypatch.setattr(preparation, "ensure_prepared", lambda _: None)
-    monkeypatch.setattr(running, "run", train)
+    monkeypatch.setattr(running, "pilot", begun)
+    monkeypatch.setattr(running, "session", lambda *_: nullcontext())
+    for rest in ("ensure_prepared", "sweep", "confirm", "analyse", "report", "publish"):
+        monkeypatch.setattr(running, rest, lambda *_: None)
     before = entry("mine").settings.sweep.replicates
     assert before != 5
     (project / "ledger").mkdir()

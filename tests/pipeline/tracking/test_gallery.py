@@ -71,6 +71,13 @@ def connected(uri: str, artifacts: str) -> Connection:
     return connection
 
 
+@pytest.fixture
+def refusing(uri: str, refusal: tuple[str, str]) -> tuple[Connection, str]:
+    """A connection whose artifacts go nowhere, and what is told of it."""
+    artifacts, told = refusal
+    return connected(uri, artifacts), told
+
+
 def run_of(connection: Connection) -> FoundRun:
     tags = {NAMESPACE + "model": "conv"}
     run = connection.client.create_run(connection.experiment, tags=tags)
@@ -82,11 +89,8 @@ def statuses(connection: Connection) -> list[str]:
     return [str(model.status) for model in found]
 
 
-def test_a_report_that_is_not_taken_is_told(
-    uri: str, files: Path, refusal: tuple[str, str]
-) -> None:
-    artifacts, told = refusal
-    connection = connected(uri, artifacts)
+def test_a_report_that_is_not_taken_is_told(files: Path, refusing: tuple[Connection, str]) -> None:
+    connection, told = refusing
     parent = run_of(connection)
     with pytest.raises(TrackingError, match=f"^the report of conv can't be put .*{told}") as why:
         Gallery(connection).show_report(parent, "note", [files], "digest")
@@ -96,10 +100,9 @@ def test_a_report_that_is_not_taken_is_told(
 
 
 def test_a_model_that_is_not_taken_is_told_and_failed(
-    uri: str, files: Path, refusal: tuple[str, str]
+    files: Path, refusing: tuple[Connection, str]
 ) -> None:
-    artifacts, told = refusal
-    connection = connected(uri, artifacts)
+    connection, told = refusing
     gallery = Gallery(connection)
     with pytest.raises(TrackingError, match=f"^the network conv-B64 can't be put .*{told}"):
         gallery.log_model(TRAINED, run_of(connection), lambda _: files)
