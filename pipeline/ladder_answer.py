@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pipeline.power import MOST
 from pipeline.verdict import HOLDS_ZERO
 
 if TYPE_CHECKING:
@@ -59,9 +60,13 @@ def _against(origin: str, one: Verdict) -> str:
 
 
 def _more(one: Verdict) -> str:
-    """Whether more replicates would help, where that is what it lacks."""
-    if one.reason != HOLDS_ZERO:
+    """What difference would have shown, and what it would take to show this one."""
+    if one.reason != HOLDS_ZERO or one.detectable is None:
         return ""
-    if one.replicates_needed:
-        return f"; about {one.replicates_needed:,} would show such a difference"
-    return "; more of them alone would not show such a difference"
+    needed = (
+        f"one like this takes about {one.replicates_needed:,} fresh replicates"
+        if one.replicates_needed
+        else f"one this small would not with {MOST:,} fresh replicates either"
+    )
+    shown = f"a difference of {one.detectable:.2f} would have shown with a probability of 80 %"
+    return f"; {shown}, {needed}"

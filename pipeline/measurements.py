@@ -177,6 +177,9 @@ def _rows(path: Path, reader: CsvReader, header: list[str]) -> Iterator[tuple[in
 def _values(line: int, row: Row, problems: _Problems) -> tuple[str, int, float, str]:
     if not row["model"]:
         problems.add(line, "model", "", "is no name; name the network")
+    elif not row["model"].isprintable():
+        fault = "has a character that can't be printed; write letters, digits and signs"
+        problems.add(line, "model", row["model"], fault)
     size = _number(line, row, "batch_size", problems)
     if size != int(size):
         problems.add(line, "batch_size", row["batch_size"], "is no whole number of examples")

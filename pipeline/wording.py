@@ -9,12 +9,31 @@ from typing import Final, TypeVar
 
 from pipeline.intervals import Interval
 
-__all__ = ["NO_BREAK", "UNRESOLVED", "ends", "number", "p_value", "percent", "said", "span"]
+__all__ = [
+    "FORMULAS",
+    "NO_BREAK",
+    "UNRESOLVED",
+    "ends",
+    "number",
+    "p_value",
+    "percent",
+    "said",
+    "span",
+]
 
 T = TypeVar("T")
 
 NO_BREAK: Final = "\u00a0"  # a space at which no line ends
 UNRESOLVED: Final = "not resolved"
+FORMULAS: Final = {
+    "constant": "η",
+    "linear": "∝ B",
+    "sqrt": "∝ √B",
+    "power": "∝ B^α",
+    "saturating": "η_max / (1 + B_n / B)",
+    "surge": "η_max / (½ (√(B_n / B) + √(B / B_n)))",
+}
+"""Rules by which a tuned learning rate η grows with batch size B, by name."""
 
 
 def number(value: float) -> str:

@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[1]
 STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 # Modules that can't change what a stage writes: they refuse, watch, tell, or move results about.
 INFRASTRUCTURE = {
-    "aside", "blame", "conflicts", "dataset_specification", "events", "exit_status",
+    "aside", "blame", "causes", "conflicts", "dataset_specification", "events", "exit_status",
     "expectations", "home", "lifeline", "progress", "settings_document", "settings_file",
     "settings_misfits", "settings_problems", "source", "studies.address", "studies.mirror",
     "studies.glance", "studies.projection", "studies.rows", "studies.storage", "study.confirmed",
-    "study.guard", "study.mirrors", "study.places", "study.publish",
+    "study.guard", "study.marks", "study.mirrors", "study.places", "study.publish",
 }  # fmt: skip
 FOLDERS = ("engines", "tracking")  # likewise, whole packages
 # Reached only through the check of params.yaml, which ends a stage or changes nothing.

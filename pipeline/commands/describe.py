@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from models.anatomy import Layer, WindowSizes
+    from models.registry import Network
+    from models.shape import Task
 
 __all__ = ["describe"]
 
+_MOST_PIXELS: Final = 2**24  # numbers of one image; a layer's outputs are some times as many
+_MOST_WEIGHTS: Final = 2**28  # two gigabytes, in double precision
 _HEADER: Final = (
     "layer", "kind", "output", "kernel", "stride", "padding", "field", "parameters",
     "multiply-adds", "dense weights", "saving",
@@ -54,7 +60,7 @@ def describe(
     if figure is not None:
         check_figure(figure, params)
     task = given_task(image, classes) if image else study_task(load_settings(params))
-    made = network(name).factory(task)
+    made = _made(network(name), task)
     layers = anatomy(made, task)
     if figure is not None:
         from pipeline.figures.pixel_use import pixel_use
@@ -72,6 +78,57 @@ def describe(
         typer.echo("field: not looked for, the network is too large for it at this image size")
     if figure is not None:
         typer.echo(f"wrote {figure}")
+
+
+def _made(known: Network, task: Task) -> nn.Module:
+    """The network itself, unless it would not fit into memory.
+
+    Raises:
+        ValueError: If it is too large to look at, or its factory makes none.
+    """
+    from torch import nn
+
+    from models.factories import told
+
+    size = f"{task.channels}x{task.height}x{task.width}"
+    if task.pixels > _MOST_PIXELS:
+        raise ValueError(
+            f"an image of {size} has {task.pixels:,} numbers, more than the {_MOST_PIXELS:,} that "
+            "are looked at; give a smaller one with --image"
+        )
+    weights = _weights(known, task)
+    if weights is not None and weights > _MOST_WEIGHTS:
+        raise ValueError(
+            f"{known.name} has {weights:,} weights on images of {size} with {task.classes:,} "
+            f"classes, more than the {_MOST_WEIGHTS:,} that are looked at; give fewer classes or "
+            "a smaller image with --image"
+        )
+    try:
+        made = cast("object", known.factory(task))
+    except ValueError:
+        raise
+    except Exception as problem:  # a user's factory may raise anything
+        raise ValueError(
+            f"{known.name} can't be made for images of {size} ({told(problem)}); a factory takes a "
+            "task and returns a torch.nn.Module"
+        ) from problem
+    if not isinstance(made, nn.Module):
+        raise ValueError(
+            f"{known.name} returns {type(made).__name__}; a factory takes a task and returns a "
+            "torch.nn.Module"
+        )
+    return made
+
+
+def _weights(known: Network, task: Task) -> int | None:
+    """How many a network has, counted without memory for them; None where that does not work."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            return sum(p.numel() for p in known.factory(task).parameters())
+    except Exception:  # the real factory tells what is wrong, if anything is
+        return None
 
 
 def _total(parameters: int, layers: tuple[Layer, ...]) -> str:

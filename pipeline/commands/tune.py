@@ -145,9 +145,16 @@ def _levels(
 def _settings(
     settings: Settings, model: str | None, workers: int | None, storage: str | None
 ) -> Settings:
-    """Settings of a study of one model, whose name is checked."""
+    """Settings of a study of one model, whose name is checked.
+
+    Raises:
+        ValueError: If an option is empty.
+    """
     from models.registry import check_name
 
+    for option, text in (("--model", model), ("--storage", storage)):
+        if text is not None and not text.strip():
+            raise ValueError(f"{option} is empty; give it a value, or leave it out")
     chosen = model or settings.models[0]
     check_name(chosen)
     training = settings.training.model_copy(update={"workers": workers} if workers else {})

@@ -13,10 +13,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from pipeline.causes import first_line
 from pipeline.doctor.finding import Finding, error, ok
 from pipeline.studies.address import storage_url
 from pipeline.tracking.address import TrackingError, redacted, sqlite_file, tracking_uri
 from pipeline.tracking.environment import IMPATIENT, during
+from pipeline.tracking.glance import moved_from
 
 if TYPE_CHECKING:
     from pipeline.settings import TrackingSettings
@@ -37,7 +39,17 @@ def mlflow(settings: TrackingSettings, environment: Mapping[str, str]) -> Findin
     """Whether MLflow's runs have a place of their own to go to."""
     if not settings.mlflow:
         return ok("mlflow", "off (tracking.mlflow is false)")
-    return _addressed("mlflow", lambda: tracking_uri(settings, environment), "MLflow")
+    found = _addressed("mlflow", lambda: tracking_uri(settings, environment), "MLflow")
+    if found.level != "ok":
+        return found
+    uri = tracking_uri(settings, environment)
+    if elsewhere := moved_from(uri, settings.experiment):
+        return error(
+            "mlflow",
+            f"{redacted(uri)} was moved or copied: files would go to {elsewhere}",
+            "move the file away, then batchscope restore writes it anew",
+        )
+    return found
 
 
 def optuna(settings: TrackingSettings, environment: Mapping[str, str]) -> Finding:
@@ -83,7 +95,7 @@ def storage(subject: str, uri: str, owner: Owner) -> Finding:
     try:
         tables = _sqlite_tables(file) if file else _tables(uri)
     except Exception as problem:  # of sqlite3, sqlalchemy, a driver that is not installed
-        why = f"{shown} does not open ({_first_line(problem)})"
+        why = f"{shown} does not open ({first_line(problem)})"
         remedy = "move the file away, and restore the runs from the ledger (docs/mlflow.md)"
         return error(subject, why, remedy if file else "start the server, or mend its address")
     return _judged(subject, shown, tables, owner)
@@ -139,11 +151,7 @@ def _server(subject: str, uri: str) -> Finding:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_SECONDS) as response:
             status, body = response.status, response.read(100)
     except (OSError, ValueError) as problem:  # as URLError and timeouts are
-        return error(subject, f"{shown} does not answer ({_first_line(problem)})", remedy)
+        return error(subject, f"{shown} does not answer ({first_line(problem)})", remedy)
     if status != _HTTP_OK or b"OK" not in body:
         return error(subject, f"{shown} answers, but is no MLflow server", remedy)
     return ok(subject, f"{shown} answers")
-
-
-def _first_line(problem: Exception) -> str:
-    return (str(problem).strip() or type(problem).__name__).splitlines()[0]

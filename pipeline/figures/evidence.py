@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pipeline.figures.probe_evidence import CellProbes
     from pipeline.figures.regret_evidence import Finickiness
+    from pipeline.figures.trait_evidence import Traits
     from pipeline.intervals import Interval
 
 __all__ = [
@@ -163,6 +164,7 @@ class Estimates:
     cells: tuple[CellEstimate, ...]
     trade_offs: Mapping[str, tuple[TradeOff, ...]]
     finickiness: Finickiness
+    traits: Mapping[str, Traits]
 
     @property
     def hardest(self) -> float:

@@ -48,7 +48,8 @@ def _figure(study: Study, measure: Measure, perfect: str) -> Figure:
     name, title = f"{measure}_to_goal", f"{measure.capitalize()} to goal against batch size"
     subtitle = f"{estimates.dataset}: {estimates.goal_quantity} at most {estimates.level()}"
     caption = (
-        "Learning rate tuned at every batch size, fresh replicates. Large marks: geometric mean "
+        f"Learning rate tuned at every batch size for {estimates.level()}, whichever goal is "
+        "shown; fresh replicates. Large marks: geometric mean "
         f"over replicates; bars: its {estimates.interval_name}. Faint marks: one replicate each; "
         "a hollow triangle had not reached the goal at its last evaluation, where it stands as a "
         "lower bound, and a cross at the top diverged. Solid lines: the hyperbola fitted to each "

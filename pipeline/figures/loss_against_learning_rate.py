@@ -143,7 +143,7 @@ def _loss(losses: list[float]) -> alt.Y:
 
     Logarithmic, but for an objective whose loss can be zero or less.
     """
-    title, share = "Best validation loss", _STRIP / (PANEL_HEIGHT - _STRIP)
+    title, share = "Best validation loss (nats)", _STRIP / (PANEL_HEIGHT - _STRIP)
     if min(losses, default=1.0) <= 0:
         low, high = min(losses), max(losses)
         top = high + (high - low or 1.0) * share

@@ -16,6 +16,7 @@ from pipeline.figures.evidence import (
 )
 from pipeline.figures.probe_evidence import read_probes
 from pipeline.figures.regret_evidence import read_finickiness
+from pipeline.figures.trait_evidence import read_traits
 from pipeline.intervals import Interval
 
 __all__ = ["read_estimates"]
@@ -55,6 +56,7 @@ def read_estimates(document: Json) -> Estimates:
             for name, model in models.items()
         },
         finickiness=read_finickiness(document),
+        traits={name: read_traits(model) for name, model in models.items()},
     )
 
 

@@ -53,19 +53,25 @@ class Comparison:
 
     Attributes:
         first: Model.
-        second: Model.
+        second: Model, later in params.yaml.
+        consecutive: Whether it is the next one there.
         octaves: First minus second regret, with the corrected interval.
         p_value: Corrected.
         batch_sizes: Those compared.
+        replicates: Pairs of replicates compared.
+        detectable: Difference that they find with a probability of 80 %; None where not known.
         more_finicky: Which of the two; None if not resolved.
         reason: Why not.
     """
 
     first: str
     second: str
+    consecutive: bool
     octaves: Interval
     p_value: float | None
     batch_sizes: tuple[int, ...]
+    replicates: int
+    detectable: float | None
     more_finicky: str | None
     reason: str
 
@@ -128,9 +134,12 @@ def _comparison(pair: Json) -> Comparison:
     return Comparison(
         pair["first"],
         pair["second"],
+        pair["consecutive"],
         Interval(**pair["corrected"]),
         pair["p_corrected"],
         tuple(pair["batch_sizes"]),
+        pair["replicates"],
+        pair["detectable"],
         pair["more_finicky"],
         pair["reason"],
     )

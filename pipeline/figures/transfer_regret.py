@@ -40,9 +40,10 @@ def transfer_regret(study: Study) -> Figure:
     caption = (
         "Octaves (factors of two) of steps to the goal over those of the learning rate tuned for "
         "each batch size, averaged over all batch sizes but the reference; bars: "
-        f"{estimates.interval_name}. Hollow marks are lower bounds, whose bars have no upper part: "
-        "some trials never reached the goal and count as the whole budget, which flatters networks "
-        "that need many steps. So do not compare networks by this picture; the verdicts below do."
+        f"{estimates.interval_name}. Hollow marks stand where some trials never reached the goal "
+        "and count as the whole budget: the bar's left end is then what is known, a lower bound, "
+        "which flatters networks that need many steps. So do not compare networks by this "
+        "picture; the verdicts below do."
     )
     rows = [_row(estimates, one) for one in estimates.finickiness.regrets]
     rows = [row for row in rows if row["octaves"] is not None]

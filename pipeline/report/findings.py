@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from pipeline.wording import UNRESOLVED, ends, number, p_value, percent, span
@@ -138,7 +139,8 @@ def _plain(estimates: Estimates, cells: Sequence[CellEstimate], rule: str) -> st
         return ""
     ordered = sorted(errors, key=lambda pair: (pair[1].value or 0.0, pair[0]))
     spoken = " to ".join(
-        f"{span(error, percent)} at batch size {size:,}" for size, error in ends(ordered)
+        f"{span(error, percent)} at batch size {size:,} ({_steps_in(estimates, size)})"
+        for size, error in ends(ordered)
     )
     ranges = "ranges from" if len(ordered) > 1 else "is"
     broken = ", ".join(
@@ -151,6 +153,12 @@ def _plain(estimates: Estimates, cells: Sequence[CellEstimate], rule: str) -> st
         f"{start}, test error after {estimates.epochs:g} epochs {ranges} "
         f"{spoken or UNRESOLVED}{diverged}."
     )
+
+
+def _steps_in(estimates: Estimates, size: int) -> str:
+    """Steps that the study's epochs are at a batch size, where few of them explain an error."""
+    steps = ceil(estimates.epochs * estimates.train_examples / size)
+    return f"{steps:,} steps"
 
 
 def _batch_sizes(sizes: Sequence[int]) -> str:

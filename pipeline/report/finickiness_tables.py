@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.report.table import Table
-from pipeline.wording import UNRESOLVED, p_value, percent, span
+from pipeline.wording import UNRESOLVED, p_value, percent, said, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Estimates
@@ -20,7 +20,7 @@ def regret_table(estimates: Estimates) -> Table:
         "regret",
         f"Transfer regret: octaves of steps that the learning rate tuned at batch size "
         f"{estimates.reference_batch_size:,} costs at the others, {estimates.goal_quantity} at "
-        f"most {estimates.level()}; in brackets the {estimates.interval_name}",
+        f"most {estimates.level()}; the {estimates.interval_name}, or the bound that is known",
         ("Model", "Learning rate", "Octaves", "Never reached the goal", "Batch sizes left out"),
         tuple(
             _regret(regret)
@@ -46,10 +46,19 @@ def verdict_table(estimates: Estimates) -> Table:
     """Which of two models is more finicky."""
     return Table(
         "verdicts",
-        "Verdicts: difference of transfer regret at an unchanged learning rate, over the batch "
-        "sizes at which every replicate of both models reached the goal; in brackets the interval "
-        "corrected over all pairs",
-        ("Model", "Against", "Octaves", "p, corrected", "Batch sizes", "More finicky"),
+        "Verdicts: the first model's transfer regret less the second's, at an unchanged learning "
+        "rate, over the batch sizes at which every replicate of both reached the goal; in brackets "
+        "the interval corrected over all pairs. Detectable is the difference that so many "
+        "replicates find with a probability of 80\u00a0%",
+        (
+            "Model",
+            "Against",
+            "Octaves",
+            "p, corrected",
+            "Detectable",
+            "Batch sizes",
+            "More finicky",
+        ),
         tuple(_verdict(pair) for pair in estimates.finickiness.comparisons),
         "The study has one model.",
     )
@@ -61,6 +70,7 @@ def _verdict(pair: Comparison) -> tuple[str, ...]:
         pair.second,
         span(pair.octaves),
         UNRESOLVED if pair.p_value is None else p_value(pair.p_value),
+        said(pair.detectable, UNRESOLVED),
         ", ".join(f"{size:,}" for size in pair.batch_sizes) or "none",
         pair.more_finicky or f"{UNRESOLVED}: {pair.reason}",
     )

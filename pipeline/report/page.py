@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.figures import PLAYER_VERSION, THEMES
 from pipeline.report.findings import findings
+from pipeline.report.overview import overview, rates, steps_between
 from pipeline.report.tables import tables
 
 if TYPE_CHECKING:
@@ -66,7 +67,11 @@ def page(
         estimates=estimates,
         facts=facts,
         findings=findings(estimates),
-        tables={table.name: table for table in tables(estimates, lone)},
+        steps=steps_between(estimates),
+        tables={
+            table.name: table
+            for table in (overview(estimates), rates(estimates), *tables(estimates, lone))
+        },
         pictures=pictures,
         player=_player(),
         themes=_script_json(THEMES),

@@ -14,9 +14,10 @@ class Table:
     Attributes:
         name: Its anchor on the page.
         caption: What it shows.
-        columns: Heads; the first two columns head their rows.
+        columns: Heads.
         rows: As long as ``columns``.
         empty: What to say where there are no rows.
+        heads: How many columns, from the first on, head their rows.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     empty: str
+    heads: int = 2
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):

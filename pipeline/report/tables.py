@@ -11,7 +11,7 @@ from pipeline.report.table import Table
 from pipeline.wording import UNRESOLVED, number, p_value, percent, span
 
 if TYPE_CHECKING:
-    from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget
+    from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget, TradeOff
     from pipeline.report.lone_runs import LoneRuns
 
 __all__ = ["Table", "tables"]
@@ -101,13 +101,18 @@ def _critical(estimates: Estimates) -> Table:
                 bounded(fit.e_min),
                 str(fit.points),
                 "not tested" if fit.misfit is None else p_value(fit.misfit),
-                fit.reason or "none",
+                fit.reason or _doubt(fit, estimates),
             )
             for model in estimates.models
             for fit in estimates.trade_offs[model]
         ),
         "No trade-off was fitted.",
     )
+
+
+def _doubt(fit: TradeOff, estimates: Estimates) -> str:
+    misfits = fit.misfit is not None and fit.misfit < 1 - estimates.confidence
+    return "the fitted form misfits; read the slope's" if misfits else "none"
 
 
 def _time(estimates: Estimates, lone: LoneRuns) -> Table:

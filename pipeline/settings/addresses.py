@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, unquote
 
 from pipeline.home import home
 
@@ -15,6 +16,7 @@ __all__ = [
     "STUDIES",
     "STUDIES_REMEDY",
     "database",
+    "origin",
     "placed",
     "redacted",
     "runs_problem",
@@ -35,6 +37,7 @@ STUDIES_REMEDY: Final = (
 
 _SCHEME: Final = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 _SQLITE: Final = re.compile(r"^(?P<dialect>sqlite(\+\w+)?):///(?P<path>[^?]+)(?P<query>\?.*)?$")
+_SPECIAL: Final = re.compile(r"[%?{}]")
 _PASSWORD: Final = re.compile(r"(?<=://)(?P<user>[^/@]*?):[^/]*@")
 _OF_OPTUNA: Final = frozenset({"sqlite", "postgresql", "mysql"})
 _OF_MLFLOW: Final = _OF_OPTUNA | {"mssql", "http", "https"}
@@ -63,23 +66,34 @@ def studies_problem(url: str) -> str:
 
 
 def placed(address: str) -> str:
-    """The address, a relative SQLite path made absolute: it is one file whoever opens it."""
+    """The address, a relative SQLite path made absolute: it is one file whoever opens it.
+
+    What a URL or Optuna (braces) gives a meaning to is escaped in the folder's name: SQLAlchemy
+    undoes it.
+    """
     match = _SQLITE.match(address)
     if match is None:
         return address
-    return f"{match['dialect']}:///{home() / match['path']}{match['query'] or ''}"
+    folder = _SPECIAL.sub(lambda found: quote(found[0]), str(home()))
+    return f"{match['dialect']}:///{Path(folder) / match['path']}{match['query'] or ''}"
 
 
 def sqlite_file(address: str) -> Path | None:
     """The file of an SQLite URI; None for any other URI."""
     match = _SQLITE.match(address)
-    return Path(match["path"]) if match else None
+    return Path(unquote(match["path"])) if match else None
 
 
 def database(address: str) -> str:
     """The same for two addresses of one SQLite file; any other address as it is."""
     file = sqlite_file(address)
     return os.path.normpath(home() / file) if file else address
+
+
+def origin(address: str, variable: str, setting: str) -> str:
+    """Where an address came from: the environment's variable if that holds it, else the setting."""
+    given = os.environ.get(variable)
+    return variable if given and placed(given) == placed(address) else setting
 
 
 def redacted(text: str) -> str:

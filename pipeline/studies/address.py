@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.settings.addresses import (
     STUDIES,
     STUDIES_REMEDY,
+    origin,
     placed,
     redacted,
     studies_problem,
@@ -29,7 +30,7 @@ class StorageError(TrackingError):
     Args:
         url: Of the storage; a password in it is not shown.
         problem: What is wrong with it.
-        key: The setting that it came from.
+        key: What it came from; by default the variable that holds it, or the setting.
         another: How to use another storage.
     """
 
@@ -37,9 +38,10 @@ class StorageError(TrackingError):
         self,
         url: str,
         problem: str,
-        key: str = "tracking.storage",
+        key: str | None = None,
         another: str = STUDIES_REMEDY,
     ) -> None:
+        key = key or origin(url, VARIABLE, "tracking.storage")
         self.url, self.problem, self.key = url, problem, key
         told = remedy(url, problem, another)
         ValueError.__init__(self, f"{key} is {redacted(url)!r}: {problem}; {told}")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.causes import root_cause
 from pipeline.studies.address import StorageError
 from pipeline.studies.glance import glanced_races
 from pipeline.studies.projection import (
@@ -153,7 +154,7 @@ class StudyMirror:
 
     @contextmanager
     def _reported(self) -> Generator[None]:
-        from pipeline.studies.storage import FAILURES, root_cause
+        from pipeline.studies.storage import FAILURES
 
         try:
             yield

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.studies.projection import Subject
 
-__all__ = ["FAILURES", "connected", "root_cause", "study_of"]
+__all__ = ["FAILURES", "connected", "study_of"]
 
 FAILURES: Final[tuple[type[Exception], ...]] = (
     SQLAlchemyError,
@@ -95,13 +95,6 @@ def _described(study: Study, subject: Subject) -> Study:
             study.set_user_attr(key, value)
         study.set_user_attr("subject", subject.digest)
     return study
-
-
-def root_cause(error: BaseException) -> str:
-    """What happened, in one line: Optuna and SQLAlchemy wrap it in pages."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _create_sqlite(file: Path) -> None:

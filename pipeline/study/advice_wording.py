@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.intervals import Interval
 from pipeline.study.wording import table
-from pipeline.wording import number, span
+from pipeline.wording import FORMULAS, number, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,14 +16,6 @@ __all__ = ["advice_lines"]
 Json = dict[str, Any]
 
 _UNITS: Final = {"error": "validation error", "loss": "validation loss"}
-_FORMULAS: Final = {
-    "constant": "η",
-    "linear": "∝ B",
-    "sqrt": "∝ √B",
-    "power": "∝ B^α",
-    "saturating": "η_max / (1 + B_n / B)",
-    "surge": "η_max / (½ (√(B_n / B) + √(B / B_n)))",
-}
 
 
 def advice_lines(found: Json) -> list[str]:
@@ -89,4 +81,4 @@ def _batch_size(size: int | None) -> str:
 
 def _rule(rule: Json) -> str:
     best = rule["best"]
-    return f"{best}, {_FORMULAS[best]}" if best else f"not resolved ({rule['reason']})"
+    return f"{best}, {FORMULAS[best]}" if best else f"not resolved ({rule['reason']})"

@@ -69,7 +69,8 @@ def default_name(params: Path, base: Settings, settings: Settings) -> str:
         The file's stem where nothing was changed, else the models and a digest of the settings.
     """
     if settings == base:
-        return re.sub(r"[^A-Za-z0-9._-]", "-", params.stem)[:64] or "study"
+        stem = re.sub(r"[^A-Za-z0-9._-]", "-", params.stem).strip("-._")[:64]
+        return stem if stem not in {"", DVC} else "study"
     text = json.dumps(settings.model_dump(mode="json", exclude={"tracking"}), sort_keys=True)
     models = re.sub(r"[^A-Za-z0-9._-]", "-", "+".join(settings.models).replace("+", "-"))
     return f"{models.strip('-._')[:40] or 'study'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
@@ -179,9 +180,8 @@ def _folder(name: str) -> Path:
     Raises:
         ValueError: If there is none of this name.
     """
-    _check(name)
     folder = _STUDIES / name
-    if not (folder / _SETTINGS).exists():
+    if not _NAME.fullmatch(name) or not (folder / _SETTINGS).exists():
         made = ", ".join(names()) or "none yet"
         raise ValueError(
             f"{name!r} is no study; studies are {made} (batchscope study list), and "
@@ -204,6 +204,7 @@ def _check(name: str) -> None:
     """
     if name == DVC or not _NAME.fullmatch(name):
         raise ValueError(
-            f"--name is {name!r}: it must be 1 to 64 letters, digits, dots, dashes or underscores, "
-            "a letter or digit first, and not dvc, which is the study of params.yaml under DVC"
+            f"{name!r} can't be a study's name; give one of 1 to 64 letters, digits, dots, dashes "
+            "or underscores, a letter or digit first, and not dvc, which is the study of "
+            "params.yaml under DVC"
         )

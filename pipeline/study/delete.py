@@ -9,18 +9,23 @@ from pipeline.study.catalogue import DVC, entry, names, remove
 from pipeline.study.guard import locked
 from pipeline.study.places import ledger_folder
 from pipeline.study.survey import survey
+from pipeline.study.table_file import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipeline.study.places import Places
 
 __all__ = ["delete", "own_races"]
 
 
 def own_races(study: str, warn: Callable[[str], None]) -> set[str]:
-    """Fingerprints of a study's races in the ledger, failed ones too, that no other one plans.
+    """Fingerprints of a study's races in the ledger, failed ones too, that no other one has.
 
-    A study whose settings no longer fit ends in an error rather than being left out, because
-    trials that it may still share would be lost.
+    Another one has what it plans and what its tables hold: one that was extended plans only as far
+    as the ledger tells, and would find the rest of what it trained there again. A study whose
+    settings no longer fit ends in an error rather than being left out, because trials that it may
+    still share would be lost.
 
     Args:
         study: Name of the study.
@@ -30,7 +35,12 @@ def own_races(study: str, warn: Callable[[str], None]) -> set[str]:
         Fingerprints.
     """
     mine = _planned(study, warn)
-    others = {race for name in names() if name != study for race in _planned(name, warn)}
+    others = {
+        race
+        for name in names()
+        if name != study
+        for race in _planned(name, warn) | _shown(entry(name).places)
+    }
     ledger = Ledger(ledger_folder(), warn)
     # One that failed is in the ledger too, for its file would outlive all that asks for it.
     return {race for race in mine - others if race in ledger or ledger.read(race) is not None}
@@ -57,6 +67,14 @@ def delete(study: str, races: set[str], warn: Callable[[str], None]) -> int:
         for fingerprint in forgotten:
             ledger.forget(fingerprint)
     return len(forgotten)
+
+
+def _shown(places: Places) -> set[str]:
+    """Fingerprints of all races in a study's tables."""
+    files = (folder / "races.parquet" for folder in (places.sweep, places.confirm))
+    return {
+        race for file in files if file.exists() for race in read_table(file)["fingerprint"].tolist()
+    }
 
 
 def _planned(study: str, warn: Callable[[str], None]) -> set[str]:

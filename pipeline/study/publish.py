@@ -9,11 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from pipeline.causes import root_cause
 from pipeline.figures import read_estimates
 from pipeline.manifest import Manifest, read_manifest
 from pipeline.report.findings import findings
 from pipeline.study.confirmed import confirmed_models, recommended
 from pipeline.study.guard import say
+from pipeline.study.marks import mark_rules
 from pipeline.tracking import TrackingError, environment, tracking_uri
 from pipeline.tracking.runs import NAMESPACE
 
@@ -59,16 +61,21 @@ def _publish(settings: Settings, places: Places, manifest: Manifest) -> None:
     # Here, for mlflow takes more than a second to import.
     from pipeline.tracking.connection import Connection
     from pipeline.tracking.gallery import Gallery
+    from pipeline.tracking.glance import moved_from
     from pipeline.tracking.store import RunStore
 
     tracking = settings.tracking
-    connection = Connection(tracking_uri(tracking, os.environ), tracking.experiment)
+    uri = tracking_uri(tracking, os.environ)
+    if elsewhere := moved_from(uri, tracking.experiment):
+        raise TrackingError(uri, f"its files would go to {elsewhere}, where it was moved from")
+    connection = Connection(uri, tracking.experiment)
     gallery, store = Gallery(connection), RunStore(connection)
     parents = {
         run.tags[NAMESPACE + "model"]: run
         for run in store.find(NAMESPACE + "data_digest", manifest.digest)
         if run.tags.get(NAMESPACE + "role") == "parent"
     }
+    mark_rules(store, places, manifest.digest, settings.confirm.rules)
     _show_reports(gallery, places, manifest.dataset, parents)
     models = confirmed_models(places)
     best = recommended(models)
@@ -126,7 +133,6 @@ def _show_model(
 def _log(gallery: Gallery, places: Places, model: ConfirmedModel, child: FoundRun) -> str | None:
     """Log a model, and return its identifier; None where it can't be exported."""
     # Here, for torch takes seconds to import, and most often there is nothing new.
-    from pipeline.tracking.connection import root_cause
     from pipeline.tracking.model_files import stamped
 
     with TemporaryDirectory(prefix="model-") as folder:

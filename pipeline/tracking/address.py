@@ -8,6 +8,7 @@ from pipeline.home import home
 from pipeline.settings.addresses import (
     RUNS,
     RUNS_REMEDY,
+    origin,
     placed,
     redacted,
     runs_problem,
@@ -49,10 +50,11 @@ class TrackingError(ValueError):
     Args:
         uri: The tracking URI; a password in it is not shown.
         problem: What is wrong with it.
-        key: The setting that it came from.
+        key: What it came from; by default the variable that holds it, or the setting.
     """
 
-    def __init__(self, uri: str, problem: str, key: str = "tracking.uri") -> None:
+    def __init__(self, uri: str, problem: str, key: str | None = None) -> None:
+        key = key or origin(uri, VARIABLE, "tracking.uri")
         told = remedy(uri, problem, RUNS_REMEDY)
         super().__init__(f"{key} is {redacted(uri)!r}: {problem}; {told}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.aside import write_aside
+from pipeline.causes import root_cause
 from pipeline.tracking import environment
 from pipeline.tracking.address import (
     ArtifactError,
@@ -25,7 +26,7 @@ from pipeline.tracking.runs import NOTE
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["Connection", "root_cause"]
+__all__ = ["Connection"]
 
 ABOUT: Final = (
     "How finicky are networks about the batch size of SGD, and what should one set?\n\n"
@@ -57,6 +58,7 @@ class Connection:
                 _check_database(uri)
                 self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self.experiment = _experiment(self.client, experiment, artifact_folder(uri))
+                _remove_twin(uri)
         except TrackingError:
             raise
         except Exception as error:  # of mlflow, sqlalchemy, alembic, a driver that is not installed
@@ -128,16 +130,19 @@ def _check_database(uri: str) -> None:
         raise TrackingError(uri, "the database of another program (Optuna?); MLflow needs its own")
 
 
+def _remove_twin(uri: str) -> None:
+    """MLflow makes the folder of an SQLite address as it stands, escapes (%3F) and all."""
+    file = sqlite_file(uri)
+    _, _, path = uri.partition(":///")
+    twin = Path(path).parent
+    if file and twin != file.parent:
+        with suppress(OSError):  # not empty, or not there: somebody else's
+            twin.rmdir()
+
+
 def _create_sqlite(file: Path) -> None:
     """Create the database aside: a kill amid the migrations would leave one that never opens."""
     with TemporaryDirectory(prefix="mlflow-") as folder:
         fresh = Path(folder) / "mlflow.db"
         MlflowClient(tracking_uri=f"sqlite:///{fresh}").get_experiment_by_name("Default")
         write_aside(file, fresh.read_bytes())
-
-
-def root_cause(error: BaseException) -> str:
-    """What happened, in one line: MLflow, SQLAlchemy and torch wrap it in pages."""
-    while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
-        error = cause
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

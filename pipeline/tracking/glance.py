@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
 
-from pipeline.tracking.address import sqlite_file
+from pipeline.tracking.address import artifact_folder, sqlite_file
 from pipeline.tracking.runs import found_runs
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.tracking.runs import FoundRun
 
-__all__ = ["TAGGED", "glance", "glanced_runs"]
+__all__ = ["TAGGED", "glance", "glanced_runs", "moved_from"]
 
 _PATIENCE: Final = 1.0  # seconds to wait for a writer's lock: whoever opens the database waits too
 _EXPERIMENT: Final = """
@@ -69,3 +71,29 @@ def glanced_runs(uri: str, experiment: str, tag: str, value: str) -> list[FoundR
         for (identifier,) in glance(uri, _EXPERIMENT, [experiment])
         for run in found_runs(glance(uri, TAGGED, [identifier, tag, value]))
     ]
+
+
+def moved_from(uri: str, experiment: str) -> Path | None:
+    """Where a project was before it was moved or copied, as far as MLflow still puts files there.
+
+    MLflow remembers the folder of an experiment's artifacts by its full path.
+
+    Args:
+        uri: Of MLflow's database or server.
+        experiment: Name of the experiment.
+
+    Returns:
+        The folder of artifacts there; None where they go beside the database, or to a place that
+        somebody chose.
+    """
+    own = artifact_folder(uri)
+    if own is None:
+        return None
+    query = "SELECT artifact_location FROM experiments WHERE name = ?"
+    for (location,) in glance(uri, query, [experiment]):
+        address = urlsplit(str(location))
+        folder = Path(unquote(address.path))
+        ours = address.scheme == "file" and folder.parent.name == own.name
+        if ours and folder.name == experiment and folder.parent.resolve() != own.resolve():
+            return folder.parent
+    return None

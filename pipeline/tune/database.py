@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from typing import Final
 
+from pipeline.causes import root_cause
 from pipeline.tracking.address import redacted, sqlite_file
 
 __all__ = ["answering", "check", "missing", "opening"]
@@ -75,8 +76,6 @@ def answering(storage: str, *more: type[Exception]) -> Generator[None]:
     """
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
-
-    from pipeline.studies.storage import root_cause
 
     try:
         yield

@@ -248,7 +248,7 @@ def test_bars_of_lower_bounds_end_at_their_marks(study: Study, figures: dict[str
     assert {(row["low"], row[end]) for row in drawn if row["lower"]} == {(1.62, 1.95)}
     assert {(row["low"], row[end]) for row in drawn if not row["lower"]} == {(0.5, 1.5)}
     assert {row["said"] for row in drawn if row["lower"]} == {"at least 1.62"}
-    assert "no upper part" in figures["transfer_regret"].caption
+    assert "left end is then what is known, a lower bound" in figures["transfer_regret"].caption
 
 
 def test_summaries_are_sentences(figures: dict[str, Figure]) -> None:

@@ -69,6 +69,10 @@ def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_header(file: Path) -> 
         ("a,1,5,0,converged", r"column ended: 'converged' is unknown; write reached, exhausted"),
         ("a,1,5,0,", r"column ended: '' is unknown"),
         (",1,5,0,reached", r"column model: '' is no name"),
+        (
+            "a\x01b,1,5,0,reached",
+            r"line 2, column model: 'a\\x01b' has a character that can't be pr",
+        ),
         ("a,1,5,,reached", r"column replicate: '' is no label"),
         ("a,1,5", r"line 2: 3 values for 5 columns"),
         ("a,1,5,0,reached,6", r"line 2: 6 values for 5 columns"),

@@ -17,7 +17,9 @@ from pipeline.figures import Study, gather, read_estimates
 from pipeline.report import lone_runs, metrics, plots
 from pipeline.report.findings import critical_batch_size, findings
 from pipeline.report.finickiness_tables import regret_table
+from pipeline.report.overview import overview, rates, steps_between
 from pipeline.report.tables import tables
+from pipeline.wording import span
 from tests.pipeline.edge_studies import (
     EDGES,
     PARAMS,
@@ -129,6 +131,70 @@ def test_fewest_steps_and_examples_are_bounded_like_critical_batch_sizes(
     )
 
 
+@pytest.mark.parametrize("edge", EDGES)
+def test_the_overview_is_said_at_every_edge(edge: str) -> None:
+    estimates = study_at(edge).estimates
+    at_a_glance, every_rate = overview(estimates), rates(estimates)
+    assert [row[0] for row in at_a_glance.rows] == list(estimates.models)
+    assert [row[0] for row in every_rate.rows] == list(estimates.models)
+    said = " ".join(
+        value for table in (at_a_glance, every_rate) for row in table.rows for value in row
+    )
+    assert "None" not in said
+    assert "nan" not in said
+    assert len(steps_between(estimates)) == len(estimates.models) - 1
+
+
+def test_the_overview_is_the_estimates(document: dict[str, Any]) -> None:
+    changed = deepcopy(document)
+    mlp = changed["models"]["mlp"]
+    for one in mlp["finickiness"]["window"]:
+        decades = {"value": one["factor"], "low": 0.5, "high": 3.0}
+        one |= {"decades": decades, "bound": "lower", "resolved": True}
+    mlp["finickiness"]["divergence"]["share"] = {"value": 0.25, "low": 0.125, "high": 0.375}
+    fits = {fit["rule"]: fit for fit in mlp["scaling"]["fits"]}
+    fits["saturating"]["shape"] = {"value": 24.0, "low": 19.0, "high": 30.0}
+    mlp["scaling"]["best"] = "saturating"
+    conv = changed["models"]["conv"]
+    conv["finickiness"]["window"][0]["resolved"] = False
+    conv["scaling"]["best"] = None
+    read = read_estimates(changed)
+    said = {row[0]: row for row in overview(read).rows}
+    percent = "\u00a0%"
+    assert said["mlp"][3:] == (
+        "2 (0.5 to 3) or more",
+        f"25.0{percent} (12.5{percent} to 37.5{percent})",
+        "η_max / (1 + B_n / B), B_n = 24 (19 to 30) examples",
+    )
+    assert said["mlp"][1] == critical_batch_size(read.trade_off("mlp", 0.05))
+    assert (said["conv"][3], said["conv"][5]) == ("not resolved", "not resolved")
+    (row,) = (row for row in rates(read).rows if row[0] == "lenet")
+    assert row[1] == "cannot train"
+    tuned = next(cell.tuned for cell in read.of("lenet") if cell.batch_size == 64)
+    assert tuned is not None
+    assert row[4] == span(tuned.rate)
+
+
+def test_steps_between_networks_say_what_the_second_loses(document: dict[str, Any]) -> None:
+    """Verdicts are of the first less the second; a step is what comes on top."""
+    changed = deepcopy(document)
+    first, second = (pair for pair in changed["verdicts"]["pairs"] if pair["consecutive"])
+    first |= {
+        "corrected": {"value": -0.5, "low": -0.8, "high": -0.2},
+        "more_finicky": first["second"],
+    }
+    second |= {
+        "corrected": {"value": 0.25, "low": -0.5, "high": 1.0},
+        "more_finicky": None,
+        "detectable": 0.6,
+    }
+    assert steps_between(read_estimates(changed)) == (
+        "From mlp to conv: more finicky, +0.50 octaves (+0.20 to +0.80).",
+        "From conv to lenet: not resolved, -0.25 octaves (-1.00 to +0.50); a difference of 0.6 "
+        "would have shown with a probability of 80\u00a0%.",
+    )
+
+
 def test_misfit_is_said(study: Study) -> None:
     fits = {
         model: tuple(replace(fit, misfit=0.001) for fit in fits)
@@ -136,6 +202,8 @@ def test_misfit_is_said(study: Study) -> None:
     }
     doubted = findings(replace(study.estimates, trade_offs=fits))
     assert all("lack-of-fit p-value 0.001" in " ".join(found.sentences) for found in doubted)
+    said = tables(replace(study.estimates, trade_offs=fits), lone_runs(study.estimates, SECONDS))[1]
+    assert {row[-1] for row in said.rows} == {"the fitted form misfits; read the slope's"}
 
 
 def test_tables_have_a_row_for_every_cell(study: Study) -> None:

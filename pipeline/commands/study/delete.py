@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -28,10 +29,27 @@ def delete(
 
     what = f"the study {study} ({deletable(study)})"
     races = own_races(study, say) if trials else set[str]()
-    if not yes and not typer.confirm(f"Delete {what}{_with(len(races))}?"):
+    if not yes and not _agreed(f"Delete {what}{_with(len(races))}?"):
         typer.echo("nothing was deleted")
         return
     typer.echo(f"deleted {what}{_with(forget(study, races, say))}")
+
+
+def _agreed(question: str) -> bool:
+    """Ask a person.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C is the answer.
+        ValueError: Nobody answers.
+    """
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise KeyboardInterrupt from None
+        raise ValueError(
+            "nobody answers whether to delete; give --yes to delete without being asked"
+        ) from None
 
 
 def _with(races: int) -> str:

@@ -78,10 +78,13 @@ def overrides(changes: Changes, sets: list[str] | None) -> list[Override]:
         Overrides, those of ``--set`` last.
 
     Raises:
-        ValueError: If a pair of ``--set`` has no key or value.
+        ValueError: If an option is empty, or a pair of ``--set`` has no key or value.
     """
     from pipeline.settings_document import Override
 
+    for option, text in changes.values():
+        if text is not None and not text.strip(" []"):
+            raise ValueError(f"{option} is empty; give it a value, or leave it out")
     made = [
         Override(tuple(key.split(".")), text, option)
         for key, (option, text) in changes.items()
@@ -143,7 +146,7 @@ def box(option: str, text: str | None) -> tuple[str | None, str | None]:
 
 def listed(values: Sequence[object] | str | None) -> str | None:
     """A YAML list of values, or of what commas separate, or auto; None where nothing was given."""
-    if not values:
+    if values is None or values == []:
         return None
     if list(values) == ["auto"]:
         return "auto"

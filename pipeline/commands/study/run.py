@@ -55,7 +55,7 @@ def run(
         "sweep.design": ("--design", design),
         "sweep.search.sampler": ("--search", search),
         "training.workers": ("--workers", workers),
-        "tracking.storage": ("--storage", storage and json.dumps(storage)),
+        "tracking.storage": ("--storage", json.dumps(storage) if storage else storage),
     }
     found = given.chosen(name, params, given.overrides(changes, settings))
     with orderly():

@@ -96,6 +96,19 @@ def test_describe_draws_pixel_use(
         (("conv", "--image", "1x3x8"), "conv pools 3×8 pixels by 4; use images of at least 4×4"),
         (("dense", "--image", "3x64x64"), "dense needs 402,653,184 weights"),
         (
+            ("mlp", "--image", "3x60000x60000"),
+            "3x60000x60000 has 10,800,000,000 numbers, more than",
+        ),
+        (
+            ("lenet", "--image", "1x8x8", "--classes", "1000000000"),
+            "weights on images of 1x8x8 with 1",
+        ),
+        (
+            ("os:system", "--image", "1x8x8"),
+            "os:system can't be made for images of 1x8x8 (TypeError",
+        ),
+        (("builtins:str", "--image", "1x8x8"), "builtins:str returns str; a factory takes a task"),
+        (
             ("tests.pipeline.networks:narrowing", "--image", "1x4x4"),
             "layer 1 (Convolution2d) does not take 2×2×2: kernel 3 exceeds the padded input",
         ),

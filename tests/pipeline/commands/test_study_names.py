@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -222,3 +223,61 @@ def test_races_that_another_study_plans_since_the_question_stay(
     assert sorted(path.stem for path in (project / "ledger").glob("*.parquet")) == list("bcd")
     assert "and 1 races of the ledger" in ended.stdout
     assert not known("mine")
+
+
+def test_races_in_the_tables_of_an_extended_study_stay(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose plan has not come to them again: a batch size more, and confirm is unknown."""
+    plan(monkeypatch, {"dvc": ["d"], "mine": ["a", "b", "c", "d"]})
+    for phase, names in (("sweep", ["a"]), ("confirm", ["b"])):
+        (project / "results" / phase).mkdir(parents=True)
+        table = pd.DataFrame({"fingerprint": names})
+        table.to_parquet(project / "results" / phase / "races.parquet")
+    (project / "ledger").mkdir()
+    for letter in "abcd":
+        (project / "ledger" / f"{letter}.parquet").touch()
+    ended = CliRunner().invoke(app, ["study", "delete", "mine", "--trials", "--yes"])
+    assert ended.exit_code == 0, ended.exception
+    assert sorted(path.stem for path in (project / "ledger").glob("*.parquet")) == list("abd")
+
+
+def test_a_question_that_nobody_answers_is_an_error() -> None:
+    ended = CliRunner().invoke(app, ["study", "delete", "mine"], input="")
+    assert isinstance(ended.exception, ValueError)
+    assert "give --yes" in str(ended.exception)
+    assert known("mine")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("study", "run", "--batch-sizes", ""), "--batch-sizes"),
+        (("study", "run", "--model", ""), "--model"),
+        (("study", "run", "--goal", " "), "--goal"),
+        (("study", "run", "--storage", ""), "--storage"),
+        (("study", "run", "--workers", ""), "--workers"),
+        (("tune", "--model", ""), "--model"),
+        (("tune", "--storage", ""), "--storage"),
+    ],
+)
+def test_an_empty_option_is_no_default(arguments: tuple[str, ...], option: str) -> None:
+    """``--batch-sizes "$SIZES"`` with an unset variable would run the whole study."""
+    ended = CliRunner().invoke(app, [*arguments])
+    assert isinstance(ended.exception, ValueError)
+    assert str(ended.exception) == f"{option} is empty; give it a value, or leave it out"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("étude.yaml", "tude"), ("_x.yaml", "x"), ("my study.yaml", "my-study"), ("ü.yaml", "study")],
+)
+def test_a_study_is_named_after_its_file(file: str, name: str, project: Path) -> None:
+    shutil.copy(project / "params.yaml", project / file)
+    assert chosen(None, Path(file), []).name == name
+
+
+@pytest.mark.parametrize("name", ["../../ledger", "-x", ""])
+def test_a_name_that_no_study_can_have_is_no_study(name: str) -> None:
+    with pytest.raises(ValueError, match="is no study; studies are dvc, mine"):
+        entry(name)

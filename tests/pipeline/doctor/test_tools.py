@@ -169,6 +169,29 @@ def test_tracking_that_is_off_or_refused(settings: Settings) -> None:
     assert "sqlite:///mlflow.db" in refused.remedy
 
 
+@pytest.mark.parametrize(
+    ("location", "level"),
+    [
+        ("file:///elsewhere/mlartifacts/batchscope", "error"),
+        ("file://{}/mlartifacts/batchscope", "ok"),
+        ("file:///elsewhere/chosen", "ok"),
+        ("s3://bucket/mlartifacts/batchscope", "ok"),
+    ],
+)
+def test_a_database_that_was_copied_puts_no_files_into_the_original(
+    settings: Settings, tmp_path: Path, location: str, level: str
+) -> None:
+    uri = database(tmp_path / "a.db", "runs")
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("CREATE TABLE experiments (name, artifact_location)")
+        row = ("batchscope", location.format(tmp_path))
+        connection.execute("INSERT INTO experiments VALUES (?, ?)", row)
+    connection.close()
+    found = storages.mlflow(settings.tracking, {"MLFLOW_TRACKING_URI": uri})
+    assert found.level == level
+    assert ("/elsewhere/mlartifacts" in found.message) == (level == "error")
+
+
 def test_optunas_storage_that_is_off_refused_or_mlflows(settings: Settings, tmp_path: Path) -> None:
     off = settings.tracking.model_copy(update={"optuna": False})
     assert storages.optuna(off, {}).message.startswith("off")

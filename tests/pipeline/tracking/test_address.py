@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pipeline.settings import TrackingSettings
-from pipeline.studies.address import StorageError
+from pipeline.studies.address import StorageError, storage_url
+from pipeline.studies.storage import connected
 from pipeline.tracking import TrackingError, tracking_uri
+from pipeline.tracking.address import sqlite_file
+from pipeline.tracking.connection import Connection
+from pipeline.tracking.glance import glance
 
 
 class TestTrackingUri:
@@ -27,6 +32,25 @@ class TestTrackingUri:
         assert self.of(None, MLFLOW_TRACKING_URI="") == f"sqlite:///{tmp_path}/mlflow.db"
         assert self.of("sqlite:///runs/a.db?x=1") == f"sqlite:///{tmp_path}/runs/a.db?x=1"
         assert self.of("sqlite:////data/a.db") == "sqlite:////data/a.db"
+
+    def test_a_folder_may_have_any_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_database: Path
+    ) -> None:
+        folder = tmp_path / "50%20? {of} #it"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        shutil.copyfile(ready_database, folder / "mlflow.db")
+        settings = TrackingSettings(
+            mlflow=True, uri=None, experiment="batchscope", optuna=True, storage=None
+        )
+        uri, url = self.of(None), storage_url(settings, {})
+        assert sqlite_file(uri) == folder / "mlflow.db"
+        for _ in range(2):  # made, then opened
+            connected(url)
+        Connection(uri, "batchscope")
+        assert glance(uri, "SELECT 1 FROM experiments WHERE name = ?", ["batchscope"]) == [(1,)]
+        assert {path.name for path in folder.iterdir()} == {"mlflow.db", "optuna.db"}
+        assert list(tmp_path.iterdir()) == [folder]
 
     @pytest.mark.parametrize(
         ("uri", "problem"),
@@ -53,6 +77,23 @@ class TestTrackingUri:
             self.of(None, MLFLOW_TRACKING_URI="oracle://me:s3cret@db/x")
         assert "s3cret" not in str(refused.value)
         assert "me:***@db" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable", "setting"),
+    [
+        (TrackingError, "MLFLOW_TRACKING_URI", "tracking.uri"),
+        (StorageError, "OPTUNA_STORAGE", "tracking.storage"),
+    ],
+)
+def test_an_address_that_fails_later_is_named_after_what_it_came_from(
+    kind: type[TrackingError], variable: str, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for given, address in [("postgresql://a/b", "postgresql://a/b"), ("sqlite:///a.db", "")]:
+        monkeypatch.setenv(variable, given)
+        used = address or f"sqlite:///{Path.cwd()}/a.db"
+        assert str(kind(used, "gone")).startswith(f"{variable} is '{used}': gone; ")
+        assert str(kind("sqlite:////x.db", "gone")).startswith(f"{setting} is 'sqlite:////x.db': ")
 
 
 @pytest.mark.parametrize(
