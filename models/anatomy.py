@@ -6,7 +6,7 @@ Letters in shapes: C input channels, H W input size, D output channels, I J outp
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -17,7 +17,7 @@ from models.arithmetic.costs import Cost
 from models.calls import watched
 from models.layers.convolution import Convolution2d
 from models.layers.dense import Dense2d
-from models.layers.geometry import Pair, pair
+from models.layers.geometry import Geometry, Padding, Pair, pair
 from models.layers.local import LocallyConnected2d
 from models.layers.tied import GloballyTied2d
 from models.layers.transposed import TransposedConvolution2d
@@ -55,17 +55,21 @@ class Layer:
         name: Dotted name in the network.
         kind: Name of its class.
         inputs: Shape of its input for one example, [C, H, W] or [C].
-        outputs: Shape of its output, [D, I, J] or [D].
+        outputs: Shape of its output, [D, I, J] or [D]; () where an example gives one number.
+        by_example: Whether it gives one row an example. Where patches were moved into the batch
+            it does not, and shapes are those of a patch.
         window: How it slides over its input; None where it does not.
         parameters: Numbers to learn.
-        cost: Weights and multiply-adds; None where it weighs nothing.
-        sight: What it sees of the image; None where looking costs too much.
+        cost: Weights and multiply-adds; None where it weighs nothing, in a way not known here, or
+            not by example.
+        sight: What it sees of the image; None where looking costs too much, or not by example.
     """
 
     name: str
     kind: str
     inputs: Shape
     outputs: Shape
+    by_example: bool
     window: WindowSizes | None
     parameters: int
     cost: Cost | None
@@ -98,20 +102,31 @@ def anatomy(network: nn.Module, task: Task) -> tuple[Layer, ...]:
         Its layers in the order in which they are called; branches one after the other.
     """
     network.eval().double()
-    shapes: list[tuple[str, nn.Module, Shape, Shape]] = []
+    layers: list[Layer] = []
+    work = 0  # multiply-adds of one image, on patches in the batch too
 
-    def note(name: str, layer: nn.Module, inputs: Tensor, outputs: Tensor) -> None:
-        shapes.append((name, layer, tuple(inputs.shape[1:]), tuple(outputs.shape[1:])))
+    def note(name: str, layer: nn.Module, taken: Tensor, given: Tensor) -> None:
+        nonlocal work
+        inputs, outputs = tuple(taken.shape[1:]), tuple(given.shape[1:])
+        cost = _cost(layer, inputs, outputs)
+        work += cost.multiply_adds * len(given) if cost else 0
+        alone = given.shape[:1] == (1,)
+        about = (type(layer).__name__, inputs, outputs, alone, _window(layer), _count(layer))
+        layers.append(Layer(name, *about, cost=cost if alone else None, sight=None))
 
     images = torch.zeros(1, task.channels, task.height, task.width, dtype=torch.float64)
     watched(network, images, note)
-    found = [_cost(layer, inputs, outputs) for _, layer, inputs, outputs in shapes]
-    work = sum(cost.multiply_adds for cost in found if cost) * (task.height + task.width)
-    seen = sights(network, task) if work <= _AFFORDABLE else [None] * len(shapes)
-    return tuple(
-        Layer(name, type(layer).__name__, inputs, outputs, _window(layer), _count(layer), cost, see)
-        for (name, layer, inputs, outputs), cost, see in zip(shapes, found, seen, strict=True)
-    )
+    if work * (task.height + task.width) > _AFFORDABLE:
+        return tuple(layers)
+    seen = sights(network, task)
+    return tuple(_seeing(layer, sight) for layer, sight in zip(layers, seen, strict=True))
+
+
+def _seeing(layer: Layer, sight: Sight | None) -> Layer:
+    """A layer with its sight; many images, as one, may show that its rows are not examples."""
+    if layer.by_example and sight is not None:
+        return replace(layer, sight=sight)
+    return replace(layer, by_example=False, cost=None)
 
 
 def _count(layer: nn.Module) -> int:
@@ -119,24 +134,39 @@ def _count(layer: nn.Module) -> int:
 
 
 def _window(layer: nn.Module) -> WindowSizes | None:
-    if isinstance(layer, Convolution2d | LocallyConnected2d | TransposedConvolution2d):
-        geometry = layer.geometry
-        return WindowSizes(geometry.kernel, geometry.stride, geometry.sides, geometry.dilation)
-    if isinstance(layer, nn.Conv2d) and not isinstance(layer.padding, str):
-        rows, columns = _two(layer.padding)
-        sides = (columns, columns, rows, rows)
-        return WindowSizes(_two(layer.kernel_size), _two(layer.stride), sides, _two(layer.dilation))
-    if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
-        rows, columns = _two(layer.padding)
-        sides = (columns, columns, rows, rows)
-        return WindowSizes(_two(layer.kernel_size), _two(layer.stride), sides)
-    return None
+    geometry = _geometry(layer)
+    if geometry is None:
+        return None
+    return WindowSizes(geometry.kernel, geometry.stride, geometry.sides, geometry.dilation)
+
+
+def _geometry(layer: nn.Module) -> Geometry | None:
+    match layer:
+        case Convolution2d() | LocallyConnected2d() | TransposedConvolution2d():
+            return layer.geometry
+        case nn.Conv2d():
+            dilation = _two(layer.dilation)
+        case nn.MaxPool2d():
+            dilation = _two(layer.dilation)
+        case nn.AvgPool2d():
+            dilation = (1, 1)
+        case _:
+            return None
+    padding = _padding(layer.padding)
+    return Geometry.of(_two(layer.kernel_size), _two(layer.stride), dilation, padding)
+
+
+def _padding(given: str | int | tuple[int, ...]) -> Padding:
+    if isinstance(given, str):  # torch knows two such words
+        return "same" if given == "same" else 0
+    return _two(given)
 
 
 def _cost(layer: nn.Module, inputs: Shape, outputs: Shape) -> Cost | None:
     """What a layer costs; None for one that weighs nothing, or in a way not known here."""
-    if isinstance(layer, nn.Linear) and len(inputs) == 1:
-        return costs.dense(layer.in_features, layer.out_features)
+    if isinstance(layer, nn.Linear) and inputs:
+        each = costs.dense(layer.in_features, layer.out_features)
+        return replace(each, multiply_adds=each.multiply_adds * math.prod(inputs[:-1]))
     if len(inputs) != 3 or len(outputs) != 3:
         return None
     (ins, *image), (outs, *places) = inputs, outputs

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, vmap  # pyright: ignore[reportPrivateImportUsage]
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from models.factories import BrokenNetworkError, told
@@ -15,8 +16,9 @@ from models.task import CLASSIFICATION, Task
 if TYPE_CHECKING:
     from models.registry import Network
 
-__all__ = ["complaint"]
+__all__ = ["complaint", "unstackable"]
 
+_STACKED: Final = 2  # members
 _BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 _DROPOUTS: Final = (
     nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout,
@@ -62,6 +64,43 @@ def complaint(network: Network, task: Task, examples: int) -> str:
                 f"({told(problem)}); mend it or take it out of models"
             ) from problem
     _check_outputs(network, outputs, images, task)
+    return ""
+
+
+def unstackable(network: Network, task: Task, examples: int) -> str:
+    """Why a network cannot train stacked, vectorised by vmap, or "" where it can.
+
+    Two members take a step's forward and backward; no number is drawn of the caller's. What breaks
+    without vmap too is `complaint`'s to tell.
+
+    Args:
+        network: With what it declares.
+        task: Sizes of the input and output.
+        examples: Size B of the batch.
+
+    Returns:
+        What torch says, or "".
+    """
+    images = torch.zeros(_STACKED, examples, task.channels, task.height, task.width)
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+        try:
+            module = network.factory(task).train()
+            trainable = {
+                name: parameter.detach().expand(_STACKED, *parameter.shape).clone().requires_grad_()
+                for name, parameter in module.named_parameters()
+            }
+            fixed = {
+                name: buffer.expand(_STACKED, *buffer.shape).clone()
+                for name, buffer in module.named_buffers()
+            }
+
+            def run(own: dict[str, Tensor], kept: dict[str, Tensor], x: Tensor) -> Tensor:
+                return functional_call(module, (own, kept), (x,))
+
+            outputs = vmap(run)(trainable, fixed, images)
+            torch.autograd.grad(outputs.sum(), list(trainable.values()), allow_unused=True)
+        except Exception as problem:  # a user's network may raise anything, and vmap its own
+            return told(problem).split("\n", maxsplit=1)[0]
     return ""
 
 

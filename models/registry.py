@@ -26,6 +26,7 @@ __all__ = [
     "network",
     "objective_of",
     "stochastic",
+    "unstackable",
 ]
 
 
@@ -144,7 +145,8 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
     BatchNorm on 1×1 maps has no variance to divide by when the batch is a single example, and a
     network may refuse images too small or too large for it. A registered network that doesn't
     couple examples is feasible, unasked, on images of 8 to 32 pixels a side and up to 3 channels;
-    any other makes one forward pass in training mode, and is held against what it declares.
+    any other makes a forward pass in training mode on two examples, and on all of the batch if it
+    refuses those, and is held against what it declares.
     A ValueError says that there is no such network, or none that trains at any batch size.
 
     Args:
@@ -160,7 +162,28 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
     found = network(name)
     from models.contract import complaint  # it imports torch
 
-    return complaint(found, task, min(batch_size, 2))
+    refused = complaint(found, task, min(batch_size, 2))
+    # Two tell most networks' word; one that wants a multiple of 16, say, is asked for all of them.
+    return complaint(found, task, batch_size) if refused and batch_size > 2 else refused
+
+
+def unstackable(name: str, task: Task, batch_size: int) -> str:
+    """Why a network cannot train stacked, or "" where it can, as all registered ones do.
+
+    It is asked as for `infeasible`.
+
+    Args:
+        name: As in params.yaml.
+        task: Sizes of the input and output.
+        batch_size: Examples per step.
+    """
+    if name in REGISTERED:
+        return ""
+    from models.contract import unstackable as told  # it imports torch
+
+    found = network(name)
+    refused = told(found, task, min(batch_size, 2))
+    return told(found, task, batch_size) if refused and batch_size > 2 else refused
 
 
 def stochastic(name: str) -> bool:

@@ -40,7 +40,7 @@ class Sight:
 
 
 @torch.no_grad()
-def sights(network: nn.Module, task: Task) -> list[Sight]:
+def sights(network: nn.Module, task: Task) -> list[Sight | None]:
     """Sights of a network's layers, in the order in which they are called.
 
     Args:
@@ -50,7 +50,8 @@ def sights(network: nn.Module, task: Task) -> list[Sight]:
         task: Sizes of the image.
 
     Returns:
-        One for each call of a module without children.
+        One for each call of a module without children; None where its output is not one row an
+        example, as behind patches that were moved into the batch.
     """
     height, width = task.height, task.width
     images = torch.zeros(height + width, task.channels, height, width, dtype=torch.float64)
@@ -58,11 +59,14 @@ def sights(network: nn.Module, task: Task) -> list[Sight]:
         images[row, :, row] = torch.nan
     for column in range(width):
         images[height + column, :, :, column] = torch.nan
-    found: list[Sight] = []
+    found: list[Sight | None] = []
 
     def look(_: str, __: nn.Module, ___: Tensor, outputs: Tensor) -> None:
-        seen = outputs.isnan()  # N, D, I, J, or without space
-        seen = seen.any(1) if seen.dim() == 4 else seen.flatten(1).any(1)[:, None, None]
+        if outputs.shape[:1] != images.shape[:1]:
+            found.append(None)
+            return
+        seen = outputs.isnan()  # N, D, I, J, or without space, or N alone
+        seen = seen.any(1) if seen.dim() == 4 else seen[:, None].flatten(1).any(1)[:, None, None]
         found.append(Sight(seen[:height].any(2).T, seen[height:].any(1).T))
 
     watched(network, images, look)

@@ -54,6 +54,7 @@ class Design:
         batch_sizes: Of the sweep, ascending, in examples.
         device: Kind of device that trains.
         infeasible: Why a network can't train at a batch size, or "".
+        unstackable: Why a network can't train stacked at a batch size, or "".
     """
 
     settings: Settings
@@ -62,6 +63,7 @@ class Design:
     batch_sizes: tuple[int, ...]
     device: Device
     infeasible: Callable[[str, int], str] = field(repr=False)
+    unstackable: Callable[[str, int], str] = field(default=lambda model, size: "", repr=False)
 
     def cells(self) -> tuple[CellPlan, ...]:
         """Every cell, model by model in the order of params.yaml."""
@@ -191,7 +193,19 @@ class Design:
         )
 
     def _kernel(self, cell: Cell) -> Kernel:
+        """Which kernel the settings give a cell.
+
+        Raises:
+            ValueError: If the network can't train with it.
+        """
         threshold = self.settings.training.kernel.threshold(cell.model)
         # Random numbers drawn in forward would depend on cohort mates under vmap.
-        solo = cell.batch_size > threshold or stochastic(cell.model)
-        return "solo" if solo else "stacked"
+        if cell.batch_size > threshold or stochastic(cell.model):
+            return "solo"
+        if why := self.unstackable(cell.model, cell.batch_size):
+            raise ValueError(
+                f"training.kernel.stacked_up_to is {threshold}, and network {cell.model} can't "
+                f"train stacked, under vmap ({why}); give training.kernel.overrides the entry "
+                f"{cell.model}: 0, and it trains solo, or mend it"
+            )
+        return "stacked"

@@ -63,6 +63,7 @@ HARMLESS_MODULES: Final = frozenset({
     "pipeline.home",  # where a project lies
     "pipeline.images",  # reads the prepared data, which the data digest covers
     "pipeline.manifest",  # likewise
+    "pipeline.memory",  # tells one error from others
     "pipeline.outcome",  # values
     "pipeline.probe_plan",  # values; the digest of probes covers them
     "pipeline.settings",  # what of the settings matters is in the recipe

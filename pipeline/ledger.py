@@ -167,7 +167,7 @@ def read_weights(path: Path, member: int) -> Weights:
         member: Position of the trial in its race.
 
     Returns:
-        Arrays by name, as in the network's ``state_dict``.
+        Arrays by name, as in the network's ``named_parameters`` and ``named_buffers``.
     """
     with np.load(path, allow_pickle=False) as arrays:
         return {

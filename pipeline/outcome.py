@@ -26,7 +26,10 @@ __all__ = [
 ]
 
 Weights = dict[str, "NDArray[Any]"]
-"""Parameters and buffers of a network by name, as in its ``state_dict``."""
+"""Parameters and buffers of a network by name, as in ``named_parameters`` and ``named_buffers``.
+
+Unlike in its ``state_dict``, what is tied stands there once, and buffers that don't persist do too.
+"""
 
 
 class Ended(StrEnum):
@@ -79,7 +82,7 @@ class ProbeRow(NamedTuple):
         residual: An eigenvalue lies within it of the one above.
         products: With the Hessian, that it took.
         keskar: Keskar's φ in per cent.
-        message: Why the network could not be probed; empty otherwise.
+        message: Why the network could not be probed, or for what; empty otherwise.
     """
 
     step: int

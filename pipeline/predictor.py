@@ -42,7 +42,7 @@ class Predictor(nn.Module):
 
 
 def predictor(model: str, prepared: Prepared, weights: Weights) -> Predictor:
-    """A network as it was at the end of a trial.
+    """A network as it was at the end of a trial; ValueError where it is no longer the same one.
 
     Args:
         model: Name of the network.
@@ -55,7 +55,7 @@ def predictor(model: str, prepared: Prepared, weights: Weights) -> Predictor:
     state = {name: torch.tensor(array) for name, array in weights.items()}
     dtype = next(tensor.dtype for tensor in state.values() if tensor.is_floating_point())
     trained = network(model).factory(prepared.task).to(dtype)
-    trained.load_state_dict(state)
+    _restore(model, trained, state)
     raw = prepared.train.images.dtype == "uint8"
     channels = prepared.task.channels
     return Predictor(
@@ -63,3 +63,30 @@ def predictor(model: str, prepared: Prepared, weights: Weights) -> Predictor:
         torch.tensor(prepared.mean if raw else (0.0,) * channels, dtype=dtype),
         torch.tensor(prepared.std if raw else (1.0,) * channels, dtype=dtype),
     )
+
+
+@torch.no_grad()
+def _restore(model: str, trained: nn.Module, state: dict[str, Tensor]) -> None:
+    """Copy by name: a state_dict has tied parameters twice, and buffers that don't persist never.
+
+    Raises:
+        ValueError: If a name or a shape differs.
+    """
+    own = {**dict(trained.named_parameters()), **dict(trained.named_buffers())}
+    if wrong := [text for name in {**own, **state} if (text := _misfit(name, own, state))]:
+        raise ValueError(
+            f"network {model} is not as it was for the trial: {'; '.join(wrong)}; put its code "
+            "back as it was then, or train it again as it is now"
+        )
+    for name, tensor in own.items():
+        tensor.copy_(state[name])
+
+
+def _misfit(name: str, own: dict[str, Tensor], state: dict[str, Tensor]) -> str:
+    """How a tensor of the network differs from the trial's in name or shape, or ""."""
+    if name not in state:
+        return f"the trial had no {name}"
+    if name not in own:
+        return f"it has no {name}"
+    now, then = tuple(own[name].shape), tuple(state[name].shape)
+    return "" if now == then else f"{name} has the shape {now}, and had {then}"

@@ -69,6 +69,7 @@ class Runner:
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
         self.refill(results)
         self._warn_of_failures(results)
+        self._warn_of_probes(results)
         self._warn_of_what_is_missing(results, keep, probed)
         return results
 
@@ -141,6 +142,20 @@ class Runner:
                         f"{cell.batch_size:,}, replicate {result.race.replicate}, ended {ended}: "
                         f"{broken[0].message}. {self._again}"
                     )
+
+    def _warn_of_probes(self, results: Sequence[RaceResult]) -> None:
+        """Of networks whose own code can't be probed: no other run would find more."""
+        said: dict[tuple[str, str], int] = {}
+        for result in results:
+            for trial in result.results:
+                for message in {row.message for row in trial.probes or () if row.message}:
+                    what = result.race.cell.model, message
+                    said[what] = said.get(what, 0) + 1
+        for (model, message), trials in said.items():
+            self.say(
+                f"warning: {trials} trials of {model} could not be probed throughout, and their "
+                f"curves stand: {message}. confirm.probes turns probes off"
+            )
 
     def _warn_of_what_is_missing(
         self, results: Sequence[RaceResult], keep: frozenset[str], probed: Probed | None

@@ -23,6 +23,7 @@ from pipeline.events import Evaluated
 from pipeline.fingerprint import probe_digest, race_fingerprint
 from pipeline.images import Prepared
 from pipeline.members import LEAST
+from pipeline.memory import out_of_memory
 from pipeline.outcome import Ended, RaceResult, TrialResult, broken_results
 from pipeline.trial import CohortPlan
 
@@ -83,18 +84,12 @@ def _attempt(
         fit(cohort)
         return cohort.results()
     except Exception as problem:  # a user's network may raise anything
-        if _out_of_memory(problem):
+        if out_of_memory(problem):
             return None
         frame = traceback.extract_tb(problem.__traceback__)[-1]
         message = f"{type(problem).__name__}: {problem}"
         where = f"{Path(frame.filename).name}, line {frame.lineno}"
         return _broken(plan, f"{message} (in {where})")
-
-
-def _out_of_memory(problem: Exception) -> bool:
-    """CUDA and Python have a type for it, torch's allocator for the CPU has words alone."""
-    typed = isinstance(problem, torch.OutOfMemoryError | MemoryError)
-    return typed or "can't allocate memory" in str(problem)
 
 
 def _check_fingerprints(plan: CohortPlan, prepared: Prepared) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from torch import nn
 
     from models.anatomy import Layer, WindowSizes
@@ -69,13 +71,10 @@ def describe(
     if as_json:
         typer.echo(json.dumps({"layers": [_record(layer) for layer in layers]}, indent=1))
         return
-    rows = [list(_cells(layer).values()) for layer in layers]
     size = f"{task.channels}×{task.height}×{task.width}"
     typer.echo(f"{name} on images of {size}, {task.classes} classes")
-    typer.echo(columns(_HEADER, rows))
-    typer.echo(_total(sum(p.numel() for p in made.parameters()), layers))
-    if any(layer.sight is None for layer in layers):
-        typer.echo("field: not looked for, the network is too large for it at this image size")
+    typer.echo(columns(_HEADER, [list(_cells(layer).values()) for layer in layers]))
+    typer.echo("\n".join([_total(made, layers), *_unknown(layers)]))
     if figure is not None:
         typer.echo(f"wrote {figure}")
 
@@ -131,15 +130,45 @@ def _weights(known: Network, task: Task) -> int | None:
         return None
 
 
-def _total(parameters: int, layers: tuple[Layer, ...]) -> str:
+def _total(made: nn.Module, layers: tuple[Layer, ...]) -> str:
+    parameters = sum(p.numel() for p in made.parameters())
     weights = sum(layer.cost.weights for layer in layers if layer.cost)
     work = sum(layer.cost.multiply_adds for layer in layers if layer.cost)
     dense = sum(layer.dense.weights for layer in layers if layer.dense)
     total = f"in all: {parameters:,} parameters, {work:,} multiply-adds"
-    if not weights:
-        return total
-    between = f"{dense:,} weights, {dense / weights:,.1f}×"
-    return f"{total}; dense layers between the same numbers: {between}"
+    if weights:
+        between = f"{dense:,} weights, {dense / weights:,.1f}×"
+        total = f"{total}; dense layers between the same numbers: {between}"
+    if left_out := _left_out(made, layers):
+        total = f"{total}\nwithout: {left_out} (their multiply-adds are not counted)"
+    return total
+
+
+def _unknown(layers: tuple[Layer, ...]) -> Iterator[str]:
+    """Why cells of the table are empty.
+
+    Yields:
+        A line for each reason.
+    """
+    if any(layer.sight is None and layer.by_example for layer in layers):
+        yield "field: not looked for, the network is too large for it at this image size"
+    if apart := _listed(layer.name or layer.kind for layer in layers if not layer.by_example):
+        yield f"no field and no costs: {apart}; their outputs are not one row an example"
+
+
+def _left_out(made: nn.Module, layers: tuple[Layer, ...]) -> str:
+    """Modules with parameters of their own, a call of which at least is not in the total."""
+    uncounted = {layer.name for layer in layers if layer.cost is None}
+    counted = {layer.name for layer in layers} - uncounted
+    return _listed(
+        name or type(module).__name__
+        for name, module in cast("Iterator[tuple[str, nn.Module]]", made.named_modules())
+        if name not in counted and next(module.parameters(recurse=False), None) is not None
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
 
 
 def _record(layer: Layer) -> dict[str, Any]:
@@ -171,7 +200,7 @@ def _cells(layer: Layer) -> dict[str, str]:
     return {
         "layer": layer.name or "-",
         "kind": layer.kind,
-        "output": "×".join(map(str, layer.outputs)),
+        "output": "×".join(map(str, layer.outputs)) or "1",
         "kernel": _kernel(layer.window),
         "stride": _pair(layer.window and layer.window.stride),
         "padding": _padding(layer.window),

@@ -11,6 +11,8 @@ import numpy as np
 from pipeline.dataset_specification import RawData
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 __all__ = ["EXTENSIONS", "class_folders", "image_files", "read_images"]
@@ -34,6 +36,9 @@ def class_folders(directory: Path) -> list[Path]:
 def image_files(directory: Path) -> dict[str, Path]:
     """All images below the directories of the classes, by path from the directory above them.
 
+    Links to directories are followed. Those of a class are walked once each, under the name that
+    sorts first, and links that lead to directories above the class are left alone.
+
     Args:
         directory: Holds one directory for each class; other files in it don't count.
 
@@ -51,12 +56,7 @@ def image_files(directory: Path) -> dict[str, Path]:
         )
     files: dict[str, Path] = {}
     for place in classes:
-        found = sorted(
-            Path(above, name)
-            for above, _, names in os.walk(place)
-            for name in names
-            if name.lower().endswith(EXTENSIONS) and not _hidden(name)
-        )
+        found = sorted(_images_below(place))
         if not found:
             kinds = ", ".join(EXTENSIONS)
             raise ValueError(f"{place} holds no image ({kinds}); add some, or remove the directory")
@@ -93,6 +93,20 @@ def read_images(directory: Path) -> RawData:
     assert images is not None
     labels = [names.index(name.partition("/")[0]) for name in files]
     return RawData(images, np.array(labels, dtype=np.int64))
+
+
+def _images_below(place: Path) -> Iterator[Path]:
+    walked = set(place.resolve().parents)
+    for above, folders, names in os.walk(place, followlinks=True):
+        here = Path(above).resolve()
+        if here in walked:
+            folders.clear()
+            continue
+        walked.add(here)
+        folders.sort()
+        for name in names:
+            if name.lower().endswith(EXTENSIONS) and not _hidden(name):
+                yield Path(above, name)
 
 
 def _pixels(path: Path) -> NDArray[np.uint8]:

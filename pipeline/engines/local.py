@@ -120,22 +120,35 @@ class LocalEngine:
             At most one event of each worker, and what it began instead of what it ended.
         """
         lines = [worker.connection for worker in self._workers]
-        ready = connection.wait(lines, timeout=REMINDER_SECONDS)
-        for worker in [worker for worker in self._workers if worker.connection in ready]:
-            try:
-                event = worker.receive()
-            except (EOFError, OSError):  # OSError: it died while it was sending
+        ends = [worker.sentinel for worker in self._workers]
+        connection.wait([*lines, *ends], timeout=REMINDER_SECONDS)
+        for worker in list(self._workers):
+            dead = worker.exitcode is not None  # asked first: a dead one's line holds all it said
+            if worker.connection.poll():
+                yield from self._listen(worker)
+            elif dead:
                 yield from self._bury(worker)
-            else:
-                begun: list[Started] = []
-                if isinstance(event, Finished | Stopped):
-                    self._deaths.pop(event.plan, None)
-                    begun = self._hand_out()  # before the driver files and shows what has ended
-                yield event
-                yield from begun
         for worker in self._workers:
             if reminder := worker.reminder():
                 yield reminder
+
+    def _listen(self, worker: WorkerProcess) -> Iterator[Event]:
+        """Hear a worker that has something to say, be it that its line was cut.
+
+        Yields:
+            Its event, and what it began instead of what it ended.
+        """
+        try:
+            event = worker.receive()
+        except (EOFError, OSError):  # OSError: it died while it was sending
+            yield from self._bury(worker)
+            return
+        begun: list[Started] = []
+        if isinstance(event, Finished | Stopped):
+            self._deaths.pop(event.plan, None)
+            begun = self._hand_out()  # before the driver files and shows what has ended
+        yield event
+        yield from begun
 
     def _bury(self, worker: WorkerProcess) -> Iterator[Event]:
         """Replace a dead worker; its cohort goes first, unless it has been tried often enough.

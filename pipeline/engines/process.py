@@ -49,6 +49,14 @@ class WorkerProcess:
         """Exit code of the process, negative for a signal; None while it lives."""
         return self._process.exitcode
 
+    @property
+    def sentinel(self) -> int:
+        """To wait for beside the connection, whose end a process forked by the worker may hold.
+
+        A worker that was spawned shares the sentinel too, so `exitcode` has the last word.
+        """
+        return self._process.sentinel
+
     def give(self, plan: CohortPlan) -> None:
         """Hand over a cohort. A worker that has died in between is noticed when it is heard."""
         self.plan, self.stopping = plan, False

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.factories import told
 from models.registry import Network
+from pipeline.memory import out_of_memory
 from pipeline.outcome import ProbeRow
 from pipeline.probe_plan import ProbePlan
 from pipeline.probes.keskar import keskar_sharpness
@@ -27,6 +30,7 @@ STARTS: Final = 2  # of the search for that eigenvalue
 _NAN: Final = float("nan")
 
 State = dict[str, Tensor]
+_T = TypeVar("_T")
 
 
 class Prober:
@@ -65,10 +69,8 @@ class Prober:
             replicate: Draws the probe set.
 
         Returns:
-            The measurement; where the network's own code broke, NaN with its message.
-
-        Raises:
-            torch.OutOfMemoryError: If memory runs out.
+            The measurement; NaN, with a message, of what broke in the network's own code. An error
+            that means too little memory is raised.
         """
         device = next(iter(trainable.values())).device
         devices = [device] if device.type == "cuda" else []
@@ -76,43 +78,76 @@ class Prober:
             torch.manual_seed(seed_of(self._seed, "probe", replicate, step))  # pyright: ignore[reportUnknownMemberType]
             try:
                 return self._measured(step, self._landscape(trainable, fixed, replicate))
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as problem:  # a user's network may lack second derivatives, say
-                return self._row(step, message=f"{type(problem).__name__}: {problem}")
+            except Exception as problem:  # too few examples, say
+                if out_of_memory(problem):
+                    raise
+                return self._row(step, None, None, None, told(problem))
 
     def _measured(self, step: int, landscape: Landscape) -> ProbeRow:
-        plan, noise, top, phi = self._plan, None, None, _NAN
-        if plan.noise_scale:
-            noise = gradient_noise(landscape.group_gradients(), self._group, len(self._train))
-        if plan.sharpness:
+        """Each measure by itself: where one breaks, the others stand."""
+        plan, said = self._plan, list[str]()
+
+        def noise() -> GradientNoise:
+            return gradient_noise(landscape.group_gradients(), self._group, len(self._train))
+
+        def top() -> Eigenvalue:
             starts = torch.randn_like(landscape.parameters.expand(STARTS, -1))
-            top = largest_eigenvalue(landscape.hessian_product(), starts, TOLERANCE, PRODUCTS)
-        if plan.keskar:
+            return largest_eigenvalue(landscape.hessian_product(), starts, TOLERANCE, PRODUCTS)
+
+        def phi() -> float:
             here = landscape.parameters.double().cpu().numpy()
-            phi = keskar_sharpness(landscape.loss_and_gradient, here)
-        return self._row(step, noise, top, phi)
+            return keskar_sharpness(landscape.loss_and_gradient, here)
+
+        return self._row(
+            step,
+            _tried("noise scale", noise, said) if plan.noise_scale else None,
+            _tried("sharpness", top, said) if plan.sharpness else None,
+            _tried("keskar", phi, said) if plan.keskar else None,
+            "; ".join(said),
+        )
 
     def _row(
         self,
         step: int,
-        noise: GradientNoise | None = None,
-        top: Eigenvalue | None = None,
-        phi: float = _NAN,
-        message: str = "",
+        noise: GradientNoise | None,
+        top: Eigenvalue | None,
+        phi: float | None,
+        message: str,
     ) -> ProbeRow:
         noise = noise or GradientNoise(_NAN, _NAN)
         top = top or Eigenvalue(_NAN, _NAN, 0)
+        phi = _NAN if phi is None else phi
         return ProbeRow(step, self._group, noise.signal, noise.noise, *top, phi, message)
 
     def _landscape(self, trainable: State, fixed: State, replicate: int) -> Landscape:
+        """What is probed.
+
+        Raises:
+            ValueError: If there are too few examples for a variance of their groups' gradients.
+        """
         drawn = probe_set(len(self._train), self._plan.examples, self._group, self._seed, replicate)
+        if len(drawn) < 2 * self._group:
+            raise ValueError(
+                f"confirm.probes.examples draws {len(drawn)} of {len(self._train)} examples, and "
+                f"this network is probed with two batches of {self._group} at least"
+            )
         examples = self._train.take(
             torch.tensor(drawn, device=next(iter(trainable.values())).device)
         )
         return Landscape(
             self._template, self._network.objective, trainable, fixed, examples, self._group
         )
+
+
+def _tried(measure: str, made: Callable[[], _T], said: list[str]) -> _T | None:
+    """What is made; None where a user's network has no second derivatives, say, which is said."""
+    try:
+        return made()
+    except Exception as problem:
+        if out_of_memory(problem):
+            raise
+        said.append(f"{measure}: {told(problem)}")
+        return None
 
 
 def probe_set(

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import stats
 
+from pipeline.plain_values import plain_values
 from pipeline.quadratic.closed_form import NoisyQuadratic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.quadratic.truth import Truth
 
 __all__ = ["CellCheck", "Comparison", "Measured"]
@@ -24,6 +27,8 @@ _CHANCE: Final = 0.001  # of a right method to miss more tuned learning rates th
 @dataclass(frozen=True)
 class Measured:
     """What the pipeline found at a batch size.
+
+    A figure that it did not find is None in its estimates, and NaN here.
 
     Attributes:
         losses: Validation loss of every replicate [R, 2] at the last whole step before and the
@@ -46,6 +51,11 @@ class Measured:
     log_steps: tuple[float, ...]
     expected_log_steps: tuple[float, float]
 
+    def __post_init__(self) -> None:
+        for name in ("tuned", "low", "high", "window", "confirmed"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, math.nan)
+
 
 @dataclass(frozen=True)
 class CellCheck:
@@ -66,12 +76,16 @@ class CellCheck:
     @property
     def mean_loss(self) -> float:
         """Mean loss over replicates at the closed form's steps to goal, interpolated linearly."""
+        if not self.measured.losses:
+            return math.nan
         before, after = np.mean(self.measured.losses, axis=0)
         return float(before + (after - before) * (self.truth.optimum.steps % 1))
 
     @property
     def standard_error(self) -> float:
         """Of the mean loss, by the closed form."""
+        if not self.measured.losses:
+            return math.nan
         best = self.truth.optimum
         deviation = NoisyQuadratic().deviation_of_loss(
             round(best.steps), self.truth.batch_size, best.learning_rate
@@ -94,11 +108,17 @@ class CellCheck:
         return self.measured.window / self.truth.window
 
     @property
+    def mean_log_steps(self) -> float:
+        """Mean log of confirm's steps."""
+        return float(np.mean(self.measured.log_steps)) if self.measured.log_steps else math.nan
+
+    @property
     def step_errors(self) -> float:
         """Standard errors between the mean log of confirm's steps and that of simulated runs."""
         mean, deviation = self.measured.expected_log_steps
-        steps = self.measured.log_steps
-        return float(np.mean(steps) - mean) / (deviation / math.sqrt(len(steps)))
+        if not deviation:  # of runs that never reach the goal
+            return math.nan
+        return (self.mean_log_steps - mean) * math.sqrt(len(self.measured.log_steps)) / deviation
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -128,7 +148,7 @@ class CellCheck:
             },
             "confirmed": {
                 "learning_rate": measured.confirmed,
-                "steps": math.exp(np.mean(measured.log_steps)),
+                "steps": math.exp(self.mean_log_steps),
                 "truth": math.exp(measured.expected_log_steps[0]),
                 "errors_off": self.step_errors,
                 "replicates": len(measured.log_steps),
@@ -150,19 +170,16 @@ class Comparison:
 
     @property
     def window_ratio(self) -> float:
-        """Geometric mean over batch sizes of measured over true window."""
-        return math.exp(np.mean([math.log(cell.window_ratio) for cell in self.cells]))
+        """Geometric mean over batch sizes of measured over true window; 0 where one is empty."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.exp(np.mean(np.log([cell.window_ratio for cell in self.cells]))))
 
     def faults(self) -> list[str]:
         """What differs from the truth by more than chance allows; none in a pipeline that works."""
         found = [
-            f"batch size {cell.truth.batch_size:,}: {what} is {errors:+.1f} standard errors off"
+            f"batch size {cell.truth.batch_size:,}: {fault}"
             for cell in self.cells
-            for what, errors in (
-                ("the mean loss at the closed form's steps", cell.loss_errors),
-                ("confirm's mean log of steps", cell.step_errors),
-            )
-            if not abs(errors) <= _ERRORS
+            for fault in _faults(cell)
         ]
         missed = [f"{cell.truth.batch_size:,}" for cell in self.cells if not cell.covered]
         if len(missed) > self.misses_allowed:
@@ -177,10 +194,30 @@ class Comparison:
     def document(self) -> dict[str, Any]:
         """As JSON."""
         faults = self.faults()
-        return {
+        return plain_values({
             "passed": not faults,
             "faults": faults,
             "misses_allowed": self.misses_allowed,
             "window_ratio": self.window_ratio,
             "cells": [cell.document() for cell in self.cells],
-        }
+        })
+
+
+def _faults(cell: CellCheck) -> Iterator[str]:
+    """What is wrong with one batch size beyond chance.
+
+    Yields:
+        A fault each.
+    """
+    for what, errors in (
+        ("the mean loss at the closed form's steps", cell.loss_errors),
+        ("confirm's mean log of steps", cell.step_errors),
+    ):
+        if math.isnan(errors):
+            yield f"{what} could not be measured"
+        elif abs(errors) > _ERRORS:
+            yield f"{what} is {errors:+.1f} standard errors off"
+    if math.isnan(cell.measured.tuned):
+        yield "no tuned learning rate was found"
+    if not cell.measured.window > 0:
+        yield "no window of learning rates was found"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from pipeline.datasets import specification
 from pipeline.manifest import Manifest, read_manifest
 from pipeline.study.download import download
-from pipeline.study.guard import say
-from pipeline.study.places import PREPARED
+from pipeline.study.guard import locked, say
+from pipeline.study.places import PREPARED, ledger_folder
 from pipeline.study.prepare import prepare
+from pipeline.study.source_files import listing, note, noted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -47,7 +48,11 @@ def prepared_folder(data: DataSettings) -> Path:
 
 
 def ensure_prepared(data: DataSettings) -> Manifest:
-    """Download and prepare unless it has been done.
+    """Download and prepare unless it has been done, of the images that are there now.
+
+    A user's own images are prepared anew where their names, sizes or times have changed; where
+    they are no longer there, what was prepared of them is good. A study that trains meanwhile
+    would find other data than it began with, so it is waited for, and a ValueError if it lasts.
 
     Of two commands that find no data, one prepares them, and the other waits and takes those.
 
@@ -61,7 +66,7 @@ def ensure_prepared(data: DataSettings) -> Manifest:
         ValueError: If another command has put other data where these were to be.
     """
     folder = prepared_folder(data)
-    if not folder.exists():
+    if not _up_to_date(folder, data):
         with _alone():
             if folder != prepared_folder(data):
                 raise ValueError(
@@ -69,10 +74,29 @@ def ensure_prepared(data: DataSettings) -> Manifest:
                     f"in {folder} meanwhile; run the same command again, which uses another folder"
                 )
             if not folder.exists():
-                raw = folder.with_name("raw")
-                download(data, raw)
-                prepare(data, raw, folder)
+                _fill(folder, data)
+            elif not _up_to_date(folder, data):
+                say(
+                    f"{', '.join(data.places)}: the images may not be those that {folder} was made "
+                    "of; preparing them anew"
+                )
+                with locked(ledger_folder(), study=""):
+                    _fill(folder, data)
     return read_manifest(folder)
+
+
+def _fill(folder: Path, data: DataSettings) -> None:
+    listed = listing(data)  # before they are read: what changes meanwhile, the next command finds
+    raw = folder.with_name("raw")
+    download(data, raw)
+    prepare(data, raw, folder)
+    if listed:
+        note(folder, listed)
+
+
+def _up_to_date(folder: Path, data: DataSettings) -> bool:
+    """Whether a folder is there, and no image that it was prepared of has changed."""
+    return folder.exists() and (not (listed := listing(data)) or noted(folder, listed))
 
 
 @contextmanager

@@ -88,7 +88,8 @@ def _show_reports(
     gallery: Gallery, places: Places, dataset: str, parents: dict[str, FoundRun]
 ) -> None:
     """Give every parent its description and the report, and the experiment the results of all."""
-    found = findings(read_estimates(json.loads(places.estimates.read_bytes())))
+    estimates = read_estimates(json.loads(places.estimates.read_bytes()))
+    found = findings(estimates)
     digest = _digest(places)
     if all(gallery.shows(parents[f.model], digest) for f in found if f.model in parents):
         return
@@ -109,7 +110,7 @@ def _show_reports(
     gallery.describe_experiment(
         "How finicky are networks about the batch size of SGD, and what should one set? "
         "A parent run a model, a child run a trial.\n\n"
-        f"Key results on `{dataset}`:\n\n" + "\n\n".join(results)
+        f"Key results on `{dataset}`: {estimates.finickiness.answer}\n\n" + "\n\n".join(results)
     )
 
 

@@ -154,7 +154,9 @@ def _measured(
     losses: tuple[tuple[float, float], ...],
     evaluated: Sequence[int],
 ) -> Measured:
-    size, tuned, goals = found["batch_size"], found["tuned_learning_rate"], settings.sweep.goals
+    size, goals = found["batch_size"], settings.sweep.goals
+    nothing: dict[str, Any] = dict.fromkeys(("value", "low", "high", "confirmed"), math.nan)
+    tuned = found["tuned_learning_rate"] or nothing
     fresh = _of(tables.confirm_trials, size)
     steps = observations(
         fresh, tables.confirm_curves, quantity=goals.quantity, goals=[goals.hardest]

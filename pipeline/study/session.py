@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.registry import infeasible
+from models.registry import infeasible, unstackable
 from models.shape import Task
 from pipeline.aside import folder_aside
 from pipeline.batch_sizes import resolved_batch_sizes
@@ -128,8 +128,13 @@ def design_of(settings: Settings, manifest: Manifest) -> Design:
         batch_sizes=resolved_batch_sizes(settings, manifest.train_examples),
         device=device_of(settings.training),
         infeasible=cache(partial(_infeasible, manifest.task)),
+        unstackable=cache(partial(_unstackable, manifest.task)),
     )
 
 
 def _infeasible(task: Task, model: str, batch_size: int) -> str:
     return infeasible(model, task, batch_size)
+
+
+def _unstackable(task: Task, model: str, batch_size: int) -> str:
+    return unstackable(model, task, batch_size)

@@ -16,6 +16,8 @@ from models.layers.transposed import TransposedConvolution2d
 from models.registry import network
 from models.shape import Task
 
+ODD = "tests.models.odd_networks"
+
 
 def taken_apart(name: str, task: Task) -> tuple[Layer, ...]:
     torch.manual_seed(0)
@@ -134,3 +136,56 @@ def test_layers_that_give_no_single_tensor_are_passed_over() -> None:
             return self.read_out(self.rows(images[:, 0])[0][:, -1])
 
     assert [layer.name for layer in anatomy(Recurrent(), Task(1, 8, 8, 3))] == ["read_out"]
+
+
+def test_a_number_an_example_is_seen() -> None:
+    [layer] = taken_apart("noisy_quadratic", Task(1, 6, 7, 10))
+    assert (layer.outputs, layer.by_example, layer.cost) == ((), True, None)
+    assert layer.sight.field() == (range(6), range(7))
+
+
+def test_of_patches_in_the_batch_nothing_is_claimed() -> None:
+    row, rectify, read_out = taken_apart(f"{ODD}:patches", Task(1, 6, 10, 3))
+    for layer in (row, rectify):
+        assert (layer.by_example, layer.cost, layer.sight, layer.dense) == (False, None, None, None)
+    assert read_out.by_example
+    assert read_out.cost.multiply_adds == 9
+    assert read_out.sight.field() == (range(6), range(10))
+
+
+@pytest.mark.parametrize("height", [1, 6])
+def test_a_sequence_of_one_is_not_taken_for_an_example(height: int) -> None:
+    [row] = taken_apart(f"{ODD}:sequence", Task(1, height, 10, 3))
+    assert (row.by_example, row.cost, row.sight) == (False, None, None)
+
+
+def test_a_dense_layer_over_tokens_costs_each_token() -> None:
+    made = nn.Sequential(nn.Linear(10, 4), nn.Flatten(), nn.Linear(2 * 6 * 4, 3))
+    tokens, _, read_out = anatomy(made, Task(2, 6, 10, 3))
+    assert (tokens.parameters, tokens.cost.weights, tokens.cost.biases) == (44, 40, 4)
+    assert tokens.cost.multiply_adds == 2 * 6 * 10 * 4
+    assert tokens.saving == (2 * 6) ** 2
+    assert read_out.cost.multiply_adds == 2 * 6 * 4 * 3
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(1, 2, (4, 3), padding="same", dilation=(2, 1)),
+        nn.Conv2d(1, 2, 3, padding="valid", stride=2),
+        nn.Conv2d(1, 2, (3, 2), padding=(1, 0), dilation=2),
+        nn.MaxPool2d((2, 3), dilation=(2, 1), stride=1),
+        nn.MaxPool2d(3, padding=1),
+        nn.AvgPool2d(2),
+    ],
+    ids=str,
+)
+def test_windows_of_torchs_own_layers_are_what_they_see(layer: nn.Module) -> None:
+    [found] = anatomy(layer, Task(1, 12, 13, 2))
+    window = found.window
+    left, right, top, bottom = window.padding
+    rows = Window(window.kernel[0], window.stride[0], top, bottom, window.dilation[0])
+    columns = Window(window.kernel[1], window.stride[1], left, right, window.dilation[1])
+    assert found.outputs[1:] == (rows.output_size(12), columns.output_size(13))
+    expected = np.outer(pixel_use(12, [rows]), pixel_use(13, [columns]))
+    np.testing.assert_array_equal(found.sight.use().numpy(), expected)

@@ -7,8 +7,9 @@ import re
 import pytest
 import torch
 
+from models import contract
 from models.contract import complaint
-from models.registry import infeasible, names, network
+from models.registry import infeasible, names, network, unstackable
 from models.task import Task
 from tests.models.conftest import Own
 
@@ -49,6 +50,7 @@ made = """
 def test_every_registered_network_keeps_its_promises(name: str) -> None:
     """Also those that are known to be feasible unasked."""
     assert complaint(network(name), TASK, 2) == ""
+    assert contract.unstackable(network(name), TASK, 2) == ""
 
 
 @pytest.mark.parametrize(
@@ -165,3 +167,36 @@ def test_what_can_not_be_trained_is_refused(made: str, complaint: str, own: Own)
 def test_a_complaint_without_words_is_one(own: Own) -> None:
     source = HEAD + "None\ndef wordless(task):\n    raise ValueError"
     assert infeasible(own(source, "wordless"), TASK, 64) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "lambda outputs: outputs if outputs.abs().max() > 5 else -outputs",
+        "lambda outputs: nn.BatchNorm1d(10, momentum=None)(outputs)",
+        "lambda outputs, rnn=nn.LSTM(10, 10): rnn(outputs[None])[0][0]",
+    ],
+)
+def test_what_vmap_can_not_take_is_told_before_it_trains(body: str, own: Own) -> None:
+    made = f"declare(objective=CLASSIFICATION, couples_examples=True)(body({body}))"
+    name = own(HEAD + made, "made")
+    network(name)
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    assert infeasible(name, TASK, 64) == ""
+    assert "Error: " in unstackable(name, TASK, 64)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_network_is_asked_for_all_of_a_batch_where_it_refuses_two_examples(own: Own) -> None:
+    """Ghost batch normalisation, say, in parts of 16."""
+    source = HEAD + (
+        "body(lambda outputs: outputs if len(outputs) % 16 == 0 else parts(outputs))\n"
+        "def parts(outputs):\n    raise ValueError(f'16 do not divide {len(outputs)} examples')\n"
+    )
+    name = own(source, "made")
+    assert infeasible(name, TASK, 64) == ""
+    assert unstackable(name, TASK, 64) == ""
+    assert infeasible(name, TASK, 24) == "16 do not divide 24 examples"
+    assert infeasible(name, TASK, 1) == "16 do not divide 1 examples"

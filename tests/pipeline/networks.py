@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -14,6 +15,8 @@ from torch import nn
 from models.layers.convolution import Convolution2d
 from models.registry import declare
 from models.task import CLASSIFICATION, Task
+
+ORPHANS_SECONDS = 300
 
 
 @declare(objective=CLASSIFICATION, couples_examples=True)
@@ -95,15 +98,36 @@ def lives_of(driver: int) -> Path:
     return Path(tempfile.gettempdir()) / f"batchscope-lives-{driver}"
 
 
-def deadly(task: Task) -> nn.Module:
-    """Kills the worker that makes it, as often as its driver's `lives` file has bytes."""
+def _driver() -> int:
     driver = multiprocessing.parent_process()
     assert driver
     assert driver.pid
-    lives = lives_of(driver.pid)
+    return driver.pid
+
+
+def deadly(task: Task) -> nn.Module:
+    """Kills the worker that makes it, as often as its driver's `lives` file has bytes."""
+    lives = lives_of(_driver())
     if left := lives.read_bytes():
         lives.write_bytes(left[1:])
         os.kill(os.getpid(), signal.SIGKILL)
+    return linear(task)
+
+
+def orphan_of(driver: int) -> Path:
+    """Where `forking` writes the process id of what it left behind."""
+    return Path(tempfile.gettempdir()) / f"batchscope-orphan-{driver}"
+
+
+def forking(task: Task) -> nn.Module:
+    """Ends the first worker that makes it, whose line to the driver a forked process then holds."""
+    orphan = orphan_of(_driver())
+    if not orphan.exists():
+        if not (child := os.fork()):
+            time.sleep(ORPHANS_SECONDS)
+            os._exit(0)
+        orphan.write_text(str(child))
+        os._exit(9)
     return linear(task)
 
 
@@ -139,3 +163,29 @@ class _Rough(nn.Module):
 def once_differentiable(task: Task) -> nn.Module:
     """Softmax regression that trains solo, and has neither vmap nor second derivatives."""
     return nn.Sequential(nn.Flatten(), nn.Linear(task.pixels, task.classes), _Rough())
+
+
+class _OnceUnderVmap(torch.autograd.Function):
+    """The same, which vmap takes."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(values: torch.Tensor) -> torch.Tensor:
+        return values.clone()
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        pass
+
+    backward = _Once.backward
+
+
+class _Kinked(nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return _OnceUnderVmap.apply(values)
+
+
+def without_curvature(task: Task) -> nn.Module:
+    """Softmax regression that has vmap and no second derivatives."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(task.pixels, task.classes), _Kinked())

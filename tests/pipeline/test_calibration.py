@@ -21,7 +21,7 @@ from pipeline.settings_file import load_settings
 from pipeline.study import calibrate as verb
 from pipeline.study.calibrate import CellTimes, Effort, calibrate, timed, widths_of
 from pipeline.study.places import Places
-from pipeline.trial import Cell
+from pipeline.trial import Cell, Kernel
 from tests import json_shapes
 from tests.tiny import change
 
@@ -34,42 +34,48 @@ def conditions(settings: Settings) -> Conditions:
     return Conditions(settings.training)
 
 
-def test_a_step_takes_some_time_and_a_larger_one_more(
-    prepared: Prepared, conditions: Conditions
-) -> None:
-    small, large = (
-        min(seconds_per_step("mlp", b, "solo", 1, prepared, conditions, seconds=0.05)
-            for _ in range(3))
-        for b in (1, 1347)
-    )  # fmt: skip
-    assert 1e-6 < small < large < 1
-
-
-def test_solo_members_take_turns(prepared: Prepared, conditions: Conditions) -> None:
-    one, eight = (
-        min(seconds_per_step("mlp", 64, "solo", n, prepared, conditions, seconds=0.05)
-            for _ in range(3))
-        for n in (1, 8)
-    )  # fmt: skip
-    assert 3 < eight / one < 16
-
-
-def test_the_clock_counts_what_a_step_costs(
-    prepared: Prepared, conditions: Conditions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a clock that a step of any lane advances by a quarter second, a step takes just that."""
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that a step of any lane advances by a quarter second an example of its batch."""
     now = 0.0
 
-    def train(*_: object) -> None:
+    def train(_: object, __: object, indices: torch.Tensor, *___: object) -> None:
         nonlocal now
-        now += 0.25
+        steps, _replicates, batch = indices.shape
+        now += 0.25 * steps * batch
 
     monkeypatch.setattr(calibration.time, "process_time", lambda: now)
     monkeypatch.setattr("pipeline.lanes.Lane.train", train)
-    for seconds in (0.01, 1.0):
-        assert (
-            seconds_per_step("mlp", 4, "stacked", 5, prepared, conditions, seconds=seconds) == 0.25
-        )
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("seconds", [0.01, 1.0])
+@pytest.mark.parametrize(
+    ("kernel", "members", "batch_size", "expected"),
+    [
+        ("stacked", 5, 1, 0.25),
+        ("stacked", 5, 4, 1.0),
+        ("solo", 1, 1347, 0.25 * 1347),
+        ("solo", 8, 4, 8 * 1.0),  # they take turns
+    ],
+)
+def test_the_clock_counts_what_a_step_costs(
+    kernel: Kernel,
+    members: int,
+    batch_size: int,
+    expected: float,
+    seconds: float,
+    prepared: Prepared,
+    conditions: Conditions,
+) -> None:
+    found = seconds_per_step(
+        "mlp", batch_size, kernel, members, prepared, conditions, seconds=seconds
+    )
+    assert found == expected
+
+
+def test_a_step_takes_some_time(prepared: Prepared, conditions: Conditions) -> None:
+    assert seconds_per_step("mlp", 64, "solo", 1, prepared, conditions, seconds=0.05) > 0
 
 
 def test_one_thread_computes_and_the_others_come_back(

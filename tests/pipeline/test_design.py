@@ -84,6 +84,19 @@ def test_kernel_follows_threshold_and_override(design: Design) -> None:
     assert kernels[Cell("conv", 16)] == "solo"
 
 
+def test_what_can_not_train_stacked_is_refused_with_what_trains_it(design: Design) -> None:
+    refusing = replace(design, unstackable=lambda model, _: "no" if model == "conv" else "")
+    with pytest.raises(
+        ValueError, match=r"conv can't train stacked.* entry conv: 0, and it"
+    ) as said:
+        refusing.grid()
+    assert "stacked_up_to is 64" in str(said.value)
+    kernel = design.settings.training.kernel.model_copy(update={"overrides": {"conv": 0}})
+    training = design.settings.training.model_copy(update={"kernel": kernel})
+    settings = design.settings.model_copy(update={"training": training})
+    assert len(replace(refusing, settings=settings).grid()) == len(design.grid())
+
+
 def test_confirm_is_fresh_unraced_and_measures_the_test_split(design: Design) -> None:
     tuned = {plan.cell: TunedSetting(Hyperparameters(0.1)) for plan in design.cells()}
     assignments = design.confirm(tuned, 64)

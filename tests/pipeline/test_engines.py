@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import multiprocessing
 import os
@@ -12,13 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing import connection
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
-from pipeline.engines import birth
+from pipeline.engines import birth, process
 from pipeline.engines.inline import InlineEngine
 from pipeline.engines.local import LocalEngine
 from pipeline.events import Engine, Evaluated, Event, Finished, Started, Stopped
@@ -27,7 +29,7 @@ from pipeline.machine import has_nvidia_driver
 from pipeline.outcome import Ended, RaceResult
 from pipeline.trial import CohortPlan, Recipe
 from tests.pipeline.conftest import ROOT, MakeRace
-from tests.pipeline.networks import lives_of
+from tests.pipeline.networks import lives_of, orphan_of
 
 MakeEngine = Callable[[], Engine]
 
@@ -217,6 +219,55 @@ def test_a_cohort_that_kills_its_workers_is_given_up_after_three(
     outcomes = results[race.fingerprint].results
     assert [r.ended for r in outcomes] == [ended] * 2
     assert ("3 workers died" in outcomes[0].message) == (ended is Ended.FAILED)
+
+
+@pytest.fixture
+def orphan() -> Iterator[Path]:
+    """File of the process that the model `forking` leaves behind, which ends with the test."""
+    file = orphan_of(os.getpid())
+    yield file
+    if file.exists():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(int(file.read_text())).kill()
+        file.unlink()
+
+
+@pytest.mark.parametrize("spawned", [False, True])
+def test_a_death_is_noticed_while_a_process_that_the_worker_forked_lives(
+    spawned: bool, orphan: Path, prepared_folder: Path, recipe: Recipe, make_race: MakeRace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if spawned:
+        monkeypatch.setattr(birth, "has_nvidia_driver", lambda: True)
+    race = make_race(replace(recipe, max_steps=2), model="tests.pipeline.networks:forking")
+    plan = CohortPlan((race,), 8)
+    engine = LocalEngine(1, prepared_folder)
+    events = list(engine.run([plan]))
+    engine.close()
+    assert [event for event in events if isinstance(event, Started)] == [Started(plan)] * 2
+    assert [r.ended for r in finished(events)[race.fingerprint].results] == [Ended.EXHAUSTED] * 2
+    assert psutil.Process(int(orphan.read_text())).status() != psutil.STATUS_ZOMBIE
+
+
+def last_words(line: connection.Connection, *_: object) -> None:
+    """A worker that dies with all that it had to tell in the line."""
+    plan: CohortPlan = line.recv()
+    for event in (Evaluated(plan, 0, 2, 0), Evaluated(plan, 1, 2, 8), Finished(plan, ())):
+        line.send(event)
+    os._exit(9)
+
+
+def test_what_a_worker_said_before_it_died_is_heard(
+    prepared_folder: Path, plans: list[CohortPlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "work", last_words)
+    engine = LocalEngine(1, prepared_folder)
+    events = engine.run(plans[:1])
+    assert next(events) == Started(plans[0])
+    (worker,) = engine._workers
+    assert connection.wait([worker.sentinel], 60), "it has not died"
+    assert [type(event) for event in events] == [Evaluated, Evaluated, Finished]
+    engine.close()
 
 
 def test_a_worker_trains_on_while_what_it_has_finished_is_filed(

@@ -18,6 +18,8 @@ from pipeline.trial import CohortPlan, Recipe
 from tests.pipeline.conftest import MakeRace
 
 BATCH_NORM = "tests.pipeline.networks:batch_norm"
+TIED = "tests.pipeline.odd_states:tied"
+MASKED = "tests.pipeline.odd_states:masked"
 
 
 def trained(
@@ -29,7 +31,7 @@ def trained(
     return train_cohort(plan, prepared, lambda _: None)
 
 
-@pytest.mark.parametrize("model", ["mlp", "conv", BATCH_NORM])
+@pytest.mark.parametrize("model", ["mlp", "conv", BATCH_NORM, TIED, MASKED])
 def test_it_scores_as_the_trial_did(
     model: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace, tmp_path: Path
 ) -> None:
@@ -53,6 +55,30 @@ def test_it_scores_as_the_trial_did(
         )
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("7.weight", None, "the trial had no 7.weight; put its code back as it was then, or train"),
+        ("8.weight", np.zeros(2), "it has no 8.weight; put its code back"),
+        ("7.bias", np.zeros(11), r"7.bias has the shape \(10,\), and had \(11,\); put"),
+    ],
+)
+def test_another_network_than_was_trained_is_refused(
+    name: str,
+    value: np.ndarray | None,
+    complaint: str,
+    prepared: Prepared,
+) -> None:
+    made = network("conv").factory(prepared.task)
+    weights = {n: p.detach().numpy() for n, p in made.named_parameters()}
+    if value is None:
+        del weights[name]
+    else:
+        weights[name] = value
+    with pytest.raises(ValueError, match=f"network conv is not as it was .*: {complaint}"):
+        predictor("conv", prepared, weights)
+
+
 def test_keeping_weights_changes_no_number(
     prepared: Prepared, recipe: Recipe, make_race: MakeRace
 ) -> None:
@@ -64,17 +90,18 @@ def test_keeping_weights_changes_no_number(
             np.testing.assert_array_equal(getattr(mine.curve, name), getattr(theirs.curve, name))
 
 
+@pytest.mark.parametrize("name", ["conv", TIED, MASKED])
 def test_mlflow_reads_it_back(
-    prepared: Prepared, recipe: Recipe, make_race: MakeRace, tmp_path: Path
+    name: str, prepared: Prepared, recipe: Recipe, make_race: MakeRace, tmp_path: Path
 ) -> None:
     import mlflow
 
     from pipeline.tracking.model_files import save_model, stamped
 
-    _, kept = trained(prepared, recipe, make_race, "conv")
+    _, kept = trained(prepared, recipe, make_race, name)
     weights = kept.results[0].weights
     assert weights
-    exported = predictor("conv", prepared, weights)
+    exported = predictor(name, prepared, weights)
     example = prepared.test.images[:2].astype(np.float32)
     save_model(tmp_path / "model", exported, example, 10)
     folder = stamped(tmp_path / "model", "m-1")

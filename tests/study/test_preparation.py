@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,12 +11,15 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from PIL import Image
 
-from pipeline.manifest import Manifest
+from pipeline.manifest import Manifest, read_manifest
 from pipeline.settings import DataSettings
-from pipeline.study import preparation
-from pipeline.study.places import PREPARED
+from pipeline.study import guard, preparation
+from pipeline.study.download import download
+from pipeline.study.places import PREPARED, ledger_folder
 from pipeline.study.preparation import ensure_prepared, prepared_folder
+from pipeline.study.prepare import prepare
 from tests.pipeline.datasets.miniatures import image_folder
 
 
@@ -62,6 +67,114 @@ def test_other_data_get_a_folder_of_their_own(
 def test_a_mirror_is_only_one_way_to_published_data(data: DataSettings) -> None:
     fashion = changed(data, dataset="fashion_mnist", source=None)
     assert prepared_folder(fashion) == prepared_folder(changed(fashion, source="/data"))
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "one image more": lambda images: shutil.copy(images / "bee/0.png", images / "bee/new.png"),
+    "one image fewer": lambda images: (images / "cat/0.png").unlink(),
+    "a class renamed": lambda images: (images / "cat").rename(images / "aardvark"),
+}
+
+
+@pytest.mark.parametrize("change", list(CHANGES))
+@pytest.mark.parametrize("values", [{}, {"split_seed": 1}], ids=["in DVC's folder", "elsewhere"])
+def test_changed_images_are_prepared_anew(
+    data: DataSettings, change: str, values: dict[str, object]
+) -> None:
+    data = changed(data, **values)
+    before, folder = ensure_prepared(data), prepared_folder(data)
+    CHANGES[change](Path("images"))
+    after = ensure_prepared(data)
+    assert prepared_folder(data) == folder
+    assert after.digest != before.digest
+    assert after == read_manifest(folder)
+
+
+def test_an_image_replaced_by_one_of_the_same_size_is_noticed(data: DataSettings) -> None:
+    seen: list[tuple[int, str]] = []
+    for shade in (10, 20):
+        Image.new("RGB", (5, 6), (shade, 0, 0)).save("images/ant/0.png")
+        seen.append((Path("images/ant/0.png").stat().st_size, ensure_prepared(data).digest))
+    assert seen[0][0] == seen[1][0]
+    assert seen[0][1] != seen[1][1]
+
+
+def no_more_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("it downloads again")
+
+    monkeypatch.setattr(preparation, "download", refuse)
+
+
+def test_images_that_have_not_changed_are_not_read_again(
+    data: DataSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("images/ant/notes.txt").write_text("no image")
+    no_more_downloads(monkeypatch)
+    ensure_prepared(data)
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_what_was_prepared_of_images_that_are_gone_is_kept(
+    data: DataSettings, emptied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ensure_prepared(data)
+    shutil.rmtree("images")
+    if emptied:  # as where a disk is not mounted
+        Path("images").mkdir()
+    no_more_downloads(monkeypatch)
+    assert ensure_prepared(data) == before
+
+
+def test_images_touched_or_prepared_by_dvc_are_the_same_data(
+    data: DataSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ensure_prepared(data)
+    os.utime("images/ant/0.png", (1, 1))
+    assert ensure_prepared(data) == before
+    os.utime("images/ant/0.png", (2, 2))
+    download(data)
+    prepare(data)
+    assert ensure_prepared(data) == before
+    no_more_downloads(monkeypatch)
+    assert ensure_prepared(data) == before
+
+
+def test_images_put_back_after_dvc_prepared_others_are_prepared_anew(data: DataSettings) -> None:
+    before = ensure_prepared(data)
+    image = Path("images/ant/0.png")
+    image.rename("kept.png")
+    download(data)
+    prepare(data)
+    Path("kept.png").rename(image)
+    assert read_manifest(PREPARED) != before
+    assert ensure_prepared(data) == before
+
+
+def test_a_changed_archive_is_prepared_anew(data: DataSettings) -> None:
+    packed = changed(data, source=shutil.make_archive("packed", "zip", "images"))
+    before = ensure_prepared(packed)
+    Path("images/ant/0.png").unlink()
+    assert ensure_prepared(packed) == before
+    shutil.make_archive("packed", "zip", "images")
+    assert ensure_prepared(packed).digest != before.digest
+
+
+def test_data_that_a_study_may_be_training_on_are_not_replaced(
+    data: DataSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ensure_prepared(data)
+    Path("images/ant/0.png").unlink()
+    monkeypatch.setattr(guard, "_LOCK_SECONDS", 0.0)
+    ledger_folder().mkdir()
+    with (ledger_folder() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("1234 mine")
+        lock.flush()
+        with pytest.raises(ValueError, match="in use by process 1234, which trains the study mine"):
+            ensure_prepared(data)
+    assert read_manifest(PREPARED) == before
+    assert ensure_prepared(data) != before
 
 
 def prepared_at_once(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.commands.selftest import _lines as shown
 from pipeline.quadratic.closed_form import Optimum
 from pipeline.quadratic.comparison import CellCheck, Comparison, Measured
 from pipeline.quadratic.first_passage import Tuned
@@ -51,14 +52,38 @@ def test_nothing_is_found_where_all_is_as_it_should_be() -> None:
         ({"losses": ((0.05, 0.04),) * 20}, "mean loss at the closed form's steps is +"),
         ({"losses": ((np.nan, np.nan),) * 20}, "mean loss"),
         ({"log_steps": (7.0, 7.0)}, "confirm's mean log of steps is +"),
+        ({"losses": ()}, "the mean loss at the closed form's steps could not be measured"),
+        ({"log_steps": ()}, "confirm's mean log of steps could not be measured"),
+        ({"expected_log_steps": (6.2, 0.0)}, "confirm's mean log of steps could not be measured"),
         ({"low": 0.33}, "tuned learning rates lie outside"),
         ({"window": 0.7}, "windows are 1.17 times"),
-        ({"window": np.nan}, "windows are nan times"),
+        ({"window": np.nan}, "16: no window of learning rates was found"),
+        ({"window": 0.0}, "16: no window of learning rates was found"),
+        ({"window": None}, "16: no window of learning rates was found"),
+        ({"tuned": None, "low": None, "high": None}, "16: no tuned learning rate was found"),
     ],
 )
 def test_what_is_off_is_found(changes: dict[str, object], fault: str) -> None:
     (told,) = Comparison((broken(**changes),) * 4).faults()[:1]
     assert fault in told
+
+
+@pytest.mark.parametrize("window", [0.0, None])
+def test_what_was_not_found_at_one_batch_size_is_told_and_shown(window: float | None) -> None:
+    nothing = broken(
+        tuned=None, low=None, high=None, window=window, confirmed=None, log_steps=(), losses=()
+    )
+    found = Comparison((nothing, *[cell(4**k) for k in range(3, 10)]))
+    assert [fault for fault in found.faults() if fault.startswith("batch size 16: ")] == [
+        "batch size 16: the mean loss at the closed form's steps could not be measured",
+        "batch size 16: confirm's mean log of steps could not be measured",
+        "batch size 16: no tuned learning rate was found",
+        "batch size 16: no window of learning rates was found",
+    ]
+    assert any(fault.startswith("windows are ") for fault in found.faults())
+    document = json.loads(json.dumps(found.document(), allow_nan=False))
+    assert document["cells"][0]["tuned_learning_rate"]["value"] is None
+    assert sum(line.startswith("MISS  ") for line in shown(found)) == 5
 
 
 def test_up_to_three_misses_of_eight_are_chance() -> None:

@@ -15,6 +15,7 @@ from pipeline.cli import main
 from tests import json_shapes
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"
+ODD = "tests.models.odd_networks"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -135,3 +136,40 @@ def test_describe_takes_a_network_without_weights(
     monkeypatch.syspath_prepend(tmp_path)
     assert run(monkeypatch, "describe", "weightless:flat") == 0
     assert "in all: 0 parameters, 0 multiply-adds\n" in capsys.readouterr().out
+
+
+def described(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, image: str
+) -> str:
+    """What describe prints of a network, whose document has the frozen shape."""
+    assert run(monkeypatch, "describe", name, "--image", image, "--json") == 0
+    shape = json_shapes.shape(json.loads(capsys.readouterr().out))
+    assert json_shapes.agrees(shape, json_shapes.frozen("batchscope describe"))
+    assert run(monkeypatch, "describe", name, "--image", image) == 0
+    return capsys.readouterr().out
+
+
+def test_describe_names_what_the_total_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = described(monkeypatch, capsys, f"{ODD}:tokens", "1x6x10")
+    assert "in all: 197 parameters, 270 multiply-adds;" in table
+    assert table.endswith(
+        "\nwithout: _Tokens, normalise, mix, recur (their multiply-adds are not counted)\n"
+    )
+    table = described(monkeypatch, capsys, "noisy_quadratic", "1x10x10")
+    assert "in all: 100 parameters, 0 multiply-adds\nwithout: _Quadratic (" in table
+    row = next(line.split() for line in table.splitlines() if "_Quadratic  " in line)
+    assert row[:7] == ["-", "_Quadratic", "1", "-", "-", "-", "10×10"]
+    assert "without" not in described(monkeypatch, capsys, "conv", "1x8x8")
+
+
+def test_describe_claims_nothing_of_patches_in_the_batch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = described(monkeypatch, capsys, f"{ODD}:patches", "1x6x10")
+    assert "no field and no costs: row, rectify; their outputs are not one row an ex" in table
+    assert "without: row (their multiply-adds are not counted)" in table
+    assert "too large" not in table
+    row = next(line.split() for line in table.splitlines() if line.startswith("row"))
+    assert row[6:9] == ["-", "110", "-"]

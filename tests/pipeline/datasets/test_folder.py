@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from pipeline.datasets import specification
-from pipeline.datasets.image_files import EXTENSIONS
+from pipeline.datasets.image_files import EXTENSIONS, image_files
 from tests.pipeline.datasets.miniatures import image_folder
 
 FOLDER = specification("folder")
@@ -24,18 +24,54 @@ def images(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def test_it_reads_what_torchvision_reads(images: Path, tmp_path: Path) -> None:
-    assert EXTENSIONS == IMG_EXTENSIONS
+def read_as_torchvision_reads(images: Path, tmp_path: Path) -> tuple[int, ...]:
+    """Shape of the images."""
     FOLDER.fetch(tmp_path / "raw", [str(images)])
     raw = FOLDER.read(tmp_path / "raw")
     theirs = torchvision.datasets.ImageFolder(str(images))
-    pairs = {(np.asarray(image).tobytes(), label) for image, label in theirs}
-    ours = {
+    pairs = sorted((np.asarray(image).tobytes(), label) for image, label in theirs)
+    ours = sorted(
         (image.transpose(1, 2, 0).tobytes(), int(label))
         for image, label in zip(raw.images, raw.labels, strict=True)
-    }
+    )
     assert ours == pairs
-    assert raw.images.shape == (4 + 5 + 6, 3, 6, 5)
+    return raw.images.shape
+
+
+def test_it_reads_what_torchvision_reads(images: Path, tmp_path: Path) -> None:
+    assert EXTENSIONS == IMG_EXTENSIONS
+    assert read_as_torchvision_reads(images, tmp_path) == (4 + 5 + 6, 3, 6, 5)
+
+
+def test_links_to_directories_are_followed_as_torchvision_follows_them(
+    images: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "below").mkdir(parents=True)
+    for value, name in enumerate(("1.png", "below/2.png")):
+        Image.new("RGB", (5, 6), (value, 200, 7)).save(elsewhere / name)
+    (images / "ant" / "more").symlink_to(elsewhere)
+    (images / "bee" / "further").mkdir()
+    (images / "bee" / "further" / "more").symlink_to(elsewhere / "below")
+    (images / "dog").symlink_to(elsewhere)
+    assert read_as_torchvision_reads(images, tmp_path) == (4 + 5 + 6 + 2 + 1 + 2, 3, 6, 5)
+
+
+def test_links_in_a_circle_are_walked_once(images: Path, tmp_path: Path) -> None:
+    before = list(image_files(images))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(images / "ant" / "0.png", elsewhere / "1.png")
+    (elsewhere / "back").symlink_to(images / "ant")
+    for name, target in (
+        ("self", images / "ant"),
+        ("set", images),
+        ("above", tmp_path),
+        ("out", elsewhere),
+        ("twice", elsewhere),
+    ):
+        (images / "ant" / name).symlink_to(target)
+    assert sorted(image_files(images)) == sorted([*before, "ant/out/1.png"])
 
 
 @pytest.mark.parametrize("kind", ["zip", "gztar", "tar"])

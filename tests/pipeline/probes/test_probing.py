@@ -15,7 +15,7 @@ from pipeline.events import Evaluated
 from pipeline.fingerprint import probe_digest
 from pipeline.images import Prepared
 from pipeline.ledger import Ledger, read_parquet
-from pipeline.outcome import ProbeRow, TrialResult
+from pipeline.outcome import Ended, ProbeRow, TrialResult
 from pipeline.probe_plan import Probed, ProbePlan
 from pipeline.probe_tables import probes_table, read_probes
 from pipeline.probes.prober import BATCH, probe_set
@@ -159,6 +159,42 @@ def test_a_network_that_cannot_be_probed_trains_all_the_same(
     assert all(row.message and np.isnan(row.signal) for row in seen.probes)
 
 
+def test_what_can_be_probed_is_where_something_else_cannot(
+    prepared: Prepared, brief: Recipe, make_race: MakeRace
+) -> None:
+    race = make_race(replace(brief, kernel="solo"), model=f"{HERE}:without_curvature")
+    [seen, _] = train([race], prepared, probing([race]))
+    assert seen.probes
+    for row in seen.probes:
+        assert np.isfinite(row.signal)
+        assert np.isnan(row.largest_eigenvalue)
+        assert row.message == "sharpness: ArithmeticError: differentiable once"
+
+
+def test_too_few_examples_for_batches_are_told(
+    prepared: Prepared, brief: Recipe, make_race: MakeRace
+) -> None:
+    race = make_race(brief, model=f"{HERE}:batch_norm")
+    few = probing([race], replace(PLAN, examples=31))
+    [seen, _] = train([race], prepared, few)
+    assert seen.probes
+    assert all("draws 16 of " in row.message for row in seen.probes)
+
+
+def test_too_little_memory_is_no_finding(
+    prepared: Prepared, brief: Recipe, make_race: MakeRace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is known for a CPU by its words alone; a race that ran out of memory is tried again."""
+
+    def starved(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 byte")
+
+    monkeypatch.setattr("pipeline.probes.prober.gradient_noise", starved)
+    race = make_race(brief)
+    trials = train([race], prepared, probing([race]))
+    assert {trial.ended for trial in trials} == {Ended.OUT_OF_MEMORY}
+
+
 def test_diverged_trials_are_probed_while_they_last(
     prepared: Prepared, brief: Recipe, make_race: MakeRace
 ) -> None:
@@ -206,6 +242,26 @@ class TestRunner:
         ]
         ledger.forget(races[0].fingerprint)
         assert [path.name for path in (tmp_path / "ledger").glob("*.probes-*")] == []
+
+    def test_what_could_not_be_probed_is_told_once_a_model(
+        self, prepared: Prepared, brief: Recipe, make_race: MakeRace, tmp_path: Path
+    ) -> None:
+        races = [
+            make_race(
+                replace(brief, kernel="solo"),
+                model=f"{HERE}:without_curvature",
+                replicate=replicate,
+            )
+            for replicate in range(2)
+        ]
+        said: list[str] = []
+        ledger = Ledger(tmp_path / "ledger", pytest.fail)
+        runner = Runner("confirm", ledger, InlineEngine(prepared), (), 32, said.append)
+        runner.run(races, probed=probing(races))
+        (warning,) = (line for line in said if line.startswith("warning: "))
+        assert warning.startswith(
+            f"warning: 4 trials of {HERE}:without_curvature could not be probed"
+        )
 
     @pytest.mark.parametrize("workers", [slow(1), 2])
     def test_workers_change_nothing(
