@@ -28,6 +28,7 @@ __all__ = ["Layer", "WindowSizes", "anatomy"]
 
 Shape = tuple[int, ...]
 _AFFORDABLE: Final = 1e11  # multiply-adds; looking takes some seconds up to here
+_HELD: Final = 2**27  # numbers of a layer's output for all images that are looked with, a gigabyte
 
 
 @dataclass(frozen=True)
@@ -104,19 +105,22 @@ def anatomy(network: nn.Module, task: Task) -> tuple[Layer, ...]:
     network.eval().double()
     layers: list[Layer] = []
     work = 0  # multiply-adds of one image, on patches in the batch too
+    largest = task.pixels  # numbers that a layer gives for it
 
     def note(name: str, layer: nn.Module, taken: Tensor, given: Tensor) -> None:
-        nonlocal work
+        nonlocal work, largest
         inputs, outputs = tuple(taken.shape[1:]), tuple(given.shape[1:])
         cost = _cost(layer, inputs, outputs)
         work += cost.multiply_adds * len(given) if cost else 0
+        largest = max(largest, given.numel())
         alone = given.shape[:1] == (1,)
         about = (type(layer).__name__, inputs, outputs, alone, _window(layer), _count(layer))
         layers.append(Layer(name, *about, cost=cost if alone else None, sight=None))
 
     images = torch.zeros(1, task.channels, task.height, task.width, dtype=torch.float64)
     watched(network, images, note)
-    if work * (task.height + task.width) > _AFFORDABLE:
+    looks = task.height + task.width
+    if looks * work > _AFFORDABLE or looks * largest > _HELD:
         return tuple(layers)
     seen = sights(network, task)
     return tuple(_seeing(layer, sight) for layer, sight in zip(layers, seen, strict=True))

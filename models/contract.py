@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 import torch
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["complaint", "unstackable"]
 
+State = dict[str, Tensor]
 _STACKED: Final = 2  # members
 _BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 _DROPOUTS: Final = (
@@ -70,8 +71,8 @@ def complaint(network: Network, task: Task, examples: int) -> str:
 def unstackable(network: Network, task: Task, examples: int) -> str:
     """Why a network cannot train stacked, vectorised by vmap, or "" where it can.
 
-    Two members take a step's forward and backward; no number is drawn of the caller's. What breaks
-    without vmap too is `complaint`'s to tell.
+    Two members take a step's forward, loss and backward, on two examples and, if those are refused,
+    on all; no number is drawn of the caller's.
 
     Args:
         network: With what it declares.
@@ -80,28 +81,56 @@ def unstackable(network: Network, task: Task, examples: int) -> str:
 
     Returns:
         What torch says, or "".
+
+    Raises:
+        BrokenNetworkError: If it cannot take the step without vmap either.
     """
+    asked = min(examples, 2)
+    refused = _step_refused(network, task, asked, stacked=True)
+    if refused and asked < examples:  # it may want multiples of 16, say
+        asked = examples
+        refused = _step_refused(network, task, asked, stacked=True)
+    if refused and (alone := _step_refused(network, task, asked, stacked=False)):
+        raise BrokenNetworkError(
+            f"network {network.name} does not train on {asked} images of {task.channels}×"
+            f"{task.height}×{task.width} ({alone}); mend it or take it out of models"
+        )
+    return refused
+
+
+def _step_refused(network: Network, task: Task, examples: int, *, stacked: bool) -> str:
+    """What keeps members from a step as lanes take it, on zeros, or ""."""
     images = torch.zeros(_STACKED, examples, task.channels, task.height, task.width)
+    targets = torch.zeros(_STACKED, examples, dtype=torch.long)
     with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         try:
             module = network.factory(task).train()
-            trainable = {
-                name: parameter.detach().expand(_STACKED, *parameter.shape).clone().requires_grad_()
-                for name, parameter in module.named_parameters()
-            }
-            fixed = {
-                name: buffer.expand(_STACKED, *buffer.shape).clone()
-                for name, buffer in module.named_buffers()
-            }
+            parameters = dict(module.named_parameters())
+            trainable = _members({n: p for n, p in parameters.items() if p.requires_grad})
+            fixed = _members(
+                {n: p for n, p in parameters.items() if not p.requires_grad}
+                | dict(module.named_buffers())
+            )
+            leaves = [tensor.requires_grad_() for tensor in trainable.values()]
 
-            def run(own: dict[str, Tensor], kept: dict[str, Tensor], x: Tensor) -> Tensor:
-                return functional_call(module, (own, kept), (x,))
+            def score(own: State, kept: State, x: Tensor, y: Tensor) -> Tensor:
+                outputs = functional_call(module, {**own, **kept}, (x,))
+                return network.objective.loss(outputs, y).mean()
 
-            outputs = vmap(run)(trainable, fixed, images)
-            torch.autograd.grad(outputs.sum(), list(trainable.values()), allow_unused=True)
+            if stacked:
+                losses = vmap(score)(trainable, fixed, images, targets)
+            else:
+                own, kept = ({n: t[0] for n, t in state.items()} for state in (trainable, fixed))
+                losses = score(own, kept, images[0], targets[0])
+            torch.autograd.grad(losses.sum(), leaves, allow_unused=True)
         except Exception as problem:  # a user's network may raise anything, and vmap its own
             return told(problem).split("\n", maxsplit=1)[0]
     return ""
+
+
+def _members(state: Mapping[str, Tensor]) -> State:
+    """A network's state, once for each member."""
+    return {name: t.detach().expand(_STACKED, *t.shape).clone() for name, t in state.items()}
 
 
 def _check_module(name: str, module: object) -> None:

@@ -170,7 +170,7 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
 def unstackable(name: str, task: Task, batch_size: int) -> str:
     """Why a network cannot train stacked, or "" where it can, as all registered ones do.
 
-    It is asked as for `infeasible`.
+    A ValueError says that it cannot train at all.
 
     Args:
         name: As in params.yaml.
@@ -181,9 +181,7 @@ def unstackable(name: str, task: Task, batch_size: int) -> str:
         return ""
     from models.contract import unstackable as told  # it imports torch
 
-    found = network(name)
-    refused = told(found, task, min(batch_size, 2))
-    return told(found, task, batch_size) if refused and batch_size > 2 else refused
+    return told(network(name), task, batch_size)
 
 
 def stochastic(name: str) -> bool:

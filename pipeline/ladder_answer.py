@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pipeline.power import MOST
-from pipeline.verdict import HOLDS_ZERO
+from pipeline.wording import HOLDS_ZERO, detected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,5 +68,4 @@ def _more(one: Verdict) -> str:
         if one.replicates_needed
         else f"one this small would not with {MOST:,} fresh replicates either"
     )
-    shown = f"a difference of {one.detectable:.2f} would have shown with a probability of 80 %"
-    return f"; {shown}, {needed}"
+    return f"; {detected(one.detectable)}, {needed}"

@@ -13,6 +13,7 @@ from pipeline.intervals import UNKNOWN, Interval, mean_interval
 from pipeline.paired_regrets import ModelRegrets, differences
 from pipeline.paired_test import PairedTest, Step, holm
 from pipeline.power import detectable, replicates_needed
+from pipeline.wording import HOLDS_ZERO, POWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,16 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["HOLDS_ZERO", "RULE", "Beside", "Verdict", "verdicts"]
+__all__ = ["RULE", "Beside", "Verdict", "verdicts"]
 
 RULE: Final = "constant"
 """The primary measure is F2 with the learning rate left unchanged."""
 
-HOLDS_ZERO: Final = "the corrected interval of the difference holds 0"
-"""The one reason for which more replicates may resolve a verdict."""
-
 _GOALS: Final = 3
-_POWER: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -192,7 +189,7 @@ def _verdict(
     signs = tuple(float(np.mean(d)) for d in pair.differences if len(d))
     reason = _unresolved(pair, step, level, signs)
     spread = (test.deviation, test.noise) if test else (0.0, 0.0)
-    strict = (level / max(tests, 1), _POWER)
+    strict = (level / max(tests, 1), POWER)
     return Verdict(
         *pair.names,
         pair.consecutive,

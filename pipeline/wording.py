@@ -11,8 +11,11 @@ from pipeline.intervals import Interval
 
 __all__ = [
     "FORMULAS",
+    "HOLDS_ZERO",
     "NO_BREAK",
+    "POWER",
     "UNRESOLVED",
+    "detected",
     "ends",
     "number",
     "p_value",
@@ -25,6 +28,10 @@ T = TypeVar("T")
 
 NO_BREAK: Final = "\u00a0"  # a space at which no line ends
 UNRESOLVED: Final = "not resolved"
+HOLDS_ZERO: Final = "the corrected interval of the difference holds 0"
+"""The one reason for which more replicates may resolve a verdict."""
+POWER: Final = 0.8
+"""Probability with which a comparison finds the difference that is called detectable."""
 FORMULAS: Final = {
     "constant": "η",
     "linear": "∝ B",
@@ -54,6 +61,14 @@ def said(value: float | None, otherwise: str) -> str:
 def percent(share: float) -> str:
     """A share of one in percent, to a tenth."""
     return f"{100 * share:.1f}{NO_BREAK}%"
+
+
+def detected(difference: float) -> str:
+    """What difference a comparison would have found, and how surely."""
+    return (
+        f"a difference of {number(difference)} would have shown with a probability of "
+        f"{100 * POWER:.0f}{NO_BREAK}%"
+    )
 
 
 def ends(items: Sequence[T]) -> list[T]:

@@ -42,9 +42,9 @@ def plain_picture(study: Study) -> Figure:
         f"{estimates.reference_batch_size:,} (grey line), carried unchanged to every other. "
         f"Circles: tuned at every batch size, for the fewest steps to {estimates.goal_quantity} "
         f"{estimates.level()} and not for this error: where the epochs are a few steps only, an "
-        "unchanged learning rate can look better. Bars: {estimates.interval_name} of the mean over "
-        "replicates that did not diverge. Crosses at the top: how many did. The full budget is "
-        "longer than the epochs where those would be fewer than the least number of steps. The "
+        f"unchanged learning rate can look better. Bars: {estimates.interval_name} of the mean "
+        "over replicates that did not diverge. Crosses at the top: how many did. The full budget "
+        "is longer than the epochs where those would be fewer than the least number of steps. The "
         "error axis is square-root."
         + ("" if unchanged else " Confirm trained nothing at an unchanged learning rate.")
     )

@@ -24,14 +24,14 @@ class Traits:
         wider: Whether the window goes beyond what was tried, so that it is a lower bound.
         diverged: F5, share of the box that diverges.
         rule: By which the tuned learning rate grows with batch size; None where not resolved.
-        half_way: Batch size at which it is half its largest value, B_n; of that rule only.
+        shape: The rule's second parameter, B_n or α; unknown of rules that have none.
     """
 
     window: Interval
     wider: bool
     diverged: Interval
     rule: str | None
-    half_way: Interval
+    shape: Interval
 
 
 def read_traits(model: Json) -> Traits:
@@ -45,7 +45,7 @@ def read_traits(model: Json) -> Traits:
         wide.get("bound") == "lower",
         Interval(**measures["divergence"]["share"]),
         scaling["best"],
-        Interval(**fit["shape"]) if scaling["best"] == "saturating" else UNKNOWN,
+        Interval(**fit["shape"]) if fit else UNKNOWN,
     )
 
 

@@ -88,6 +88,7 @@ class Prober:
         plan, said = self._plan, list[str]()
 
         def noise() -> GradientNoise:
+            self._check_groups()
             return gradient_noise(landscape.group_gradients(), self._group, len(self._train))
 
         def top() -> Eigenvalue:
@@ -104,6 +105,21 @@ class Prober:
             _tried("sharpness", top, said) if plan.sharpness else None,
             _tried("keskar", phi, said) if plan.keskar else None,
             "; ".join(said),
+        )
+
+    def _check_groups(self) -> None:
+        """Refuse to take a variance between fewer than two groups.
+
+        Raises:
+            ValueError: If there are.
+        """
+        if min(self._plan.examples, len(self._train)) < 2 * self._group:
+            raise ValueError(self._too_few(f"two batches of {self._group} for its noise scale"))
+
+    def _too_few(self, needed: str) -> str:
+        return (
+            f"confirm.probes.examples is {self._plan.examples}, of {len(self._train)} there are, "
+            f"and this network needs {needed} at least"
         )
 
     def _row(
@@ -123,14 +139,11 @@ class Prober:
         """What is probed.
 
         Raises:
-            ValueError: If there are too few examples for a variance of their groups' gradients.
+            ValueError: If not one batch of examples is drawn.
         """
         drawn = probe_set(len(self._train), self._plan.examples, self._group, self._seed, replicate)
-        if len(drawn) < 2 * self._group:
-            raise ValueError(
-                f"confirm.probes.examples draws {len(drawn)} of {len(self._train)} examples, and "
-                f"this network is probed with two batches of {self._group} at least"
-            )
+        if not len(drawn):
+            raise ValueError(self._too_few(f"a batch of {self._group}"))
         examples = self._train.take(
             torch.tensor(drawn, device=next(iter(trainable.values())).device)
         )

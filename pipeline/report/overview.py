@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.intervals import Interval
+from pipeline.intervals import UNKNOWN, Interval
 from pipeline.report.findings import critical_batch_size
 from pipeline.report.table import Table
-from pipeline.wording import FORMULAS, UNRESOLVED, number, percent, span
+from pipeline.wording import FORMULAS, HOLDS_ZERO, UNRESOLVED, detected, percent, span
 
 if TYPE_CHECKING:
     from pipeline.figures.evidence import Estimates
@@ -29,7 +29,7 @@ def overview(estimates: Estimates) -> Table:
             f"Octaves of steps lost with batch size {reference}'s learning rate unchanged (F2)",
             "Decades of learning rate within 2× of the fewest steps (F1)",
             "Share of the box that diverges (F5)",
-            "Tuned learning rate grows as",
+            "Tuned learning rate grows as (B_n in examples)",
         ),
         tuple(_network(estimates, model) for model in estimates.models),
         "The study has no models.",
@@ -44,17 +44,20 @@ def _network(estimates: Estimates, model: str) -> tuple[str, ...]:
     return (
         model,
         critical_batch_size(estimates.trade_off(model, estimates.hardest)),
-        regret.said if regret else UNRESOLVED,
+        regret.said if regret else "not trained",
         f"{window} or more" if traits.wider and window != UNRESOLVED else window,
         span(traits.diverged, percent),
-        _rule(traits.rule, traits.half_way),
+        _rule(traits.rule, traits.shape),
     )
 
 
-def _rule(rule: str | None, half_way: Interval) -> str:
+def _rule(rule: str | None, shape: Interval) -> str:
     if rule is None:
         return UNRESOLVED
-    return FORMULAS[rule] + (f", B_n = {span(half_way)} examples" if rule == "saturating" else "")
+    if rule == "constant":
+        return "does not grow"
+    letter = "α" if rule == "power" else "B_n"
+    return FORMULAS[rule] + ("" if shape == UNKNOWN else f", {letter} = {span(shape)}")
 
 
 def rates(estimates: Estimates) -> Table:
@@ -104,10 +107,6 @@ def _step(pair: Comparison) -> str:
         return (
             f"{start}: {'more' if pair.more_finicky == pair.second else 'less'} finicky, {change}."
         )
-    power = (
-        ""
-        if pair.detectable is None
-        else f"; a difference of {number(pair.detectable)} would have shown with a probability of "
-        "80\u00a0%"
-    )
-    return f"{start}: {UNRESOLVED}, {change}{power}."
+    small = pair.reason == HOLDS_ZERO
+    why = detected(pair.detectable) if small and pair.detectable else pair.reason
+    return f"{start}: {UNRESOLVED}, {change}; {why}."

@@ -84,7 +84,7 @@ def _planned(study: str, warn: Callable[[str], None]) -> set[str]:
         ValueError: If its settings no longer fit.
     """
     try:
-        found = entry(study)
+        seen = survey(entry(study), warn)
     except ValueError as problem:
         if study == DVC or study not in names():
             raise
@@ -93,7 +93,6 @@ def _planned(study: str, warn: Callable[[str], None]) -> set[str]:
             f"no longer fit; correct them, or delete {study} first, without --trials: "
             f"{str(problem).splitlines()[0]}"
         ) from None
-    seen = survey(found, warn)
     return {
         race.fingerprint for phase in (seen.pilot, seen.sweep, seen.confirm) for race in phase.races
     }

@@ -66,8 +66,6 @@ def _publish(settings: Settings, places: Places, manifest: Manifest) -> None:
 
     tracking = settings.tracking
     uri = tracking_uri(tracking, os.environ)
-    if elsewhere := moved_from(uri, tracking.experiment):
-        raise TrackingError(uri, f"its files would go to {elsewhere}, where it was moved from")
     connection = Connection(uri, tracking.experiment)
     gallery, store = Gallery(connection), RunStore(connection)
     parents = {
@@ -76,6 +74,8 @@ def _publish(settings: Settings, places: Places, manifest: Manifest) -> None:
         if run.tags.get(NAMESPACE + "role") == "parent"
     }
     mark_rules(store, places, manifest.digest, settings.confirm.rules)
+    if elsewhere := moved_from(uri, tracking.experiment):
+        raise TrackingError(uri, f"its files would go to {elsewhere}, where it was moved from")
     _show_reports(gallery, places, manifest.dataset, parents)
     models = confirmed_models(places)
     best = recommended(models)

@@ -36,8 +36,12 @@ def listing(data: DataSettings) -> str:
         return ""
     digest = hashlib.sha256()
     for name, path in files.items():
-        seen = path.stat()
-        line = f"{name}\0{seen.st_size}\0{seen.st_mtime_ns}\0"
+        try:
+            seen = path.stat()
+        except FileNotFoundError:  # a link that leads nowhere, which preparing would refuse
+            line = f"{name}\0gone\0"
+        else:
+            line = f"{name}\0{seen.st_size}\0{seen.st_mtime_ns}\0"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 

@@ -54,11 +54,10 @@ class Connection:
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri
         try:
-            with environment.during(environment.IMPATIENT):
+            with environment.during(environment.IMPATIENT), _without_twin(uri):
                 _check_database(uri)
                 self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self.experiment = _experiment(self.client, experiment, artifact_folder(uri))
-                _remove_twin(uri)
         except TrackingError:
             raise
         except Exception as error:  # of mlflow, sqlalchemy, alembic, a driver that is not installed
@@ -130,14 +129,20 @@ def _check_database(uri: str) -> None:
         raise TrackingError(uri, "the database of another program (Optuna?); MLflow needs its own")
 
 
-def _remove_twin(uri: str) -> None:
-    """MLflow makes the folder of an SQLite address as it stands, escapes (%3F) and all."""
-    file = sqlite_file(uri)
-    _, _, path = uri.partition(":///")
-    twin = Path(path).parent
-    if file and twin != file.parent:
-        with suppress(OSError):  # not empty, or not there: somebody else's
-            twin.rmdir()
+@contextmanager
+def _without_twin(uri: str) -> Generator[None]:
+    """MLflow makes the folder of an SQLite address as it stands, escapes (%3F) and all.
+
+    Yields:
+        Nothing; of what that made, nothing is left afterwards.
+    """
+    file, (_, _, path) = sqlite_file(uri), uri.partition(":///")
+    twin = Path(path)
+    made = [one for one in twin.parents if not one.exists()] if file and file != twin else []
+    yield
+    for folder in made:  # innermost first
+        with suppress(OSError):  # it was not made
+            folder.rmdir()
 
 
 def _create_sqlite(file: Path) -> None:

@@ -86,14 +86,21 @@ def moved_from(uri: str, experiment: str) -> Path | None:
         The folder of artifacts there; None where they go beside the database, or to a place that
         somebody chose.
     """
-    own = artifact_folder(uri)
-    if own is None:
+    own, file = artifact_folder(uri), sqlite_file(uri)
+    if own is None or file is None:
         return None
     query = "SELECT artifact_location FROM experiments WHERE name = ?"
     for (location,) in glance(uri, query, [experiment]):
         address = urlsplit(str(location))
         folder = Path(unquote(address.path))
-        ours = address.scheme == "file" and folder.parent.name == own.name
-        if ours and folder.name == experiment and folder.parent.resolve() != own.resolve():
-            return folder.parent
+        if address.scheme != "file" or folder != folder.parent / experiment:
+            continue
+        before = folder.parent
+        if before.name == own.name and before.resolve() != own.resolve() and _left(before, file):
+            return before
     return None
+
+
+def _left(artifacts: Path, database: Path) -> bool:
+    """Whether a database was there: its folder is gone (moved), or has one of its own (copied)."""
+    return not artifacts.parent.exists() or artifacts.with_name(database.name).exists()

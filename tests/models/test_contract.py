@@ -189,6 +189,35 @@ def test_what_vmap_can_not_take_is_told_before_it_trains(body: str, own: Own) ->
     assert torch.equal(torch.rand(1), expected)
 
 
+def test_a_loss_that_vmap_can_not_take_is_told_too(own: Own) -> None:
+    odd = "lambda outputs, targets: outputs.sum(1) if outputs.sum() > 0 else -outputs.sum(1)"
+    name = own(HEAD + f"declare(objective=Objective('odd', {odd}, {odd}))(layers())", "made")
+    assert infeasible(name, TASK, 64) == ""
+    assert "control flow" in unstackable(name, TASK, 64)
+
+
+def test_frozen_tables_of_integers_do_not_stand_in_the_way(own: Own) -> None:
+    table = "nn.Parameter(torch.arange(10), requires_grad=False)"
+    name = own(HEAD + f"body(lambda outputs, table={table}: outputs[:, table])", "made")
+    assert unstackable(name, TASK, 64) == ""
+    source = HEAD + (
+        "lambda task: Table(task)\n"
+        "class Table(nn.Linear):\n"
+        "    def __init__(self, task):\n"
+        "        super().__init__(task.pixels, task.classes)\n"
+        f"        self.table = {table}\n"
+        "    def forward(self, images):\n"
+        "        return super().forward(images.flatten(1))[:, self.table]\n"
+    )
+    assert unstackable(own(source, "made"), TASK, 64) == ""
+
+
+def test_what_has_no_backward_at_all_is_not_sent_to_the_solo_kernel(own: Own) -> None:
+    name = own(HEAD + "body(lambda outputs: outputs.exp().mul_(2).exp().detach())", "made")
+    with pytest.raises(ValueError, match=r"does not train on 64 images of 1×8×8 \(RuntimeError"):
+        unstackable(name, TASK, 64)
+
+
 def test_a_network_is_asked_for_all_of_a_batch_where_it_refuses_two_examples(own: Own) -> None:
     """Ghost batch normalisation, say, in parts of 16."""
     source = HEAD + (

@@ -253,6 +253,8 @@ def test_bars_of_lower_bounds_end_at_their_marks(study: Study, figures: dict[str
 
 def test_summaries_are_sentences(figures: dict[str, Figure]) -> None:
     for figure in figures.values():
+        for text in (figure.caption, figure.subtitle, figure.summary):
+            assert not set("{}") & set(text)
         assert figure.summary.endswith(".")
         assert figure.caption.endswith(".")
         assert "None" not in figure.summary

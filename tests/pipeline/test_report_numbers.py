@@ -164,7 +164,7 @@ def test_the_overview_is_the_estimates(document: dict[str, Any]) -> None:
     assert said["mlp"][3:] == (
         "2 (0.5 to 3) or more",
         f"25.0{percent} (12.5{percent} to 37.5{percent})",
-        "η_max / (1 + B_n / B), B_n = 24 (19 to 30) examples",
+        "η_max / (1 + B_n / B), B_n = 24 (19 to 30)",
     )
     assert said["mlp"][1] == critical_batch_size(read.trade_off("mlp", 0.05))
     assert (said["conv"][3], said["conv"][5]) == ("not resolved", "not resolved")
@@ -193,6 +193,19 @@ def test_steps_between_networks_say_what_the_second_loses(document: dict[str, An
         "From conv to lenet: not resolved, -0.25 octaves (-1.00 to +0.50); a difference of 0.6 "
         "would have shown with a probability of 80\u00a0%.",
     )
+
+
+def test_a_step_that_something_else_keeps_open_says_what(document: dict[str, Any]) -> None:
+    changed = deepcopy(document)
+    first = next(pair for pair in changed["verdicts"]["pairs"] if pair["consecutive"])
+    first |= {
+        "corrected": {"value": -0.5, "low": -0.8, "high": -0.2},
+        "more_finicky": None,
+        "detectable": 0.4,
+        "reason": "2 goals, of 3 needed",
+    }
+    said = steps_between(read_estimates(changed))[0]
+    assert said.endswith("not resolved, +0.50 octaves (+0.20 to +0.80); 2 goals, of 3 needed.")
 
 
 def test_misfit_is_said(study: Study) -> None:

@@ -99,6 +99,16 @@ def test_an_image_replaced_by_one_of_the_same_size_is_noticed(data: DataSettings
     assert seen[0][1] != seen[1][1]
 
 
+def test_a_link_that_leads_nowhere_is_no_longer_the_image_that_it_was(data: DataSettings) -> None:
+    image = Path("images/ant/0.png").rename("kept.png")
+    Path("images/ant/0.png").symlink_to(image.absolute())
+    ensure_prepared(data)
+    image.unlink()
+    with pytest.raises(FileNotFoundError) as said:  # which ends a command with its name
+        ensure_prepared(data)
+    assert said.value.filename == "images/ant/0.png"
+
+
 def no_more_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("it downloads again")

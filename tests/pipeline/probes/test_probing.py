@@ -178,7 +178,14 @@ def test_too_few_examples_for_batches_are_told(
     few = probing([race], replace(PLAN, examples=31))
     [seen, _] = train([race], prepared, few)
     assert seen.probes
-    assert all("draws 16 of " in row.message for row in seen.probes)
+    for row in seen.probes:
+        assert "noise scale: ValueError: confirm.probes.examples is 31, of " in row.message
+        assert np.isnan(row.signal)
+        assert np.isfinite(row.largest_eigenvalue)
+    none = probing([race], replace(PLAN, examples=15))
+    [seen, _] = train([race], prepared, none)
+    assert seen.probes
+    assert all("needs a batch of 16 at least" in row.message for row in seen.probes)
 
 
 def test_too_little_memory_is_no_finding(

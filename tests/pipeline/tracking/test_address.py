@@ -36,8 +36,8 @@ class TestTrackingUri:
     def test_a_folder_may_have_any_name(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_database: Path
     ) -> None:
-        folder = tmp_path / "50%20? {of} #it"
-        folder.mkdir()
+        folder = tmp_path / "what?" / "50%20? {of} #it"
+        folder.mkdir(parents=True)
         monkeypatch.chdir(folder)
         shutil.copyfile(ready_database, folder / "mlflow.db")
         settings = TrackingSettings(
@@ -50,7 +50,7 @@ class TestTrackingUri:
         Connection(uri, "batchscope")
         assert glance(uri, "SELECT 1 FROM experiments WHERE name = ?", ["batchscope"]) == [(1,)]
         assert {path.name for path in folder.iterdir()} == {"mlflow.db", "optuna.db"}
-        assert list(tmp_path.iterdir()) == [folder]
+        assert list(tmp_path.rglob("*%*")) == [folder]
 
     @pytest.mark.parametrize(
         ("uri", "problem"),
