@@ -30,10 +30,7 @@ _AXES: Final = {
     "noise_scale": "Gradient noise scale (examples)",
     "sharpness": "Learning rate × largest curvature",
 }
-_NOTHING: Final = (
-    "confirm has measured none; confirm.probes in params.yaml says what it measures, and the "
-    "column message of results/confirm/probes.parquet what it could not"
-)
+_NOTHING: Final = "confirm has measured none; confirm.probes says what, probes.parquet why not"
 _OPEN: Final = "at no probe is it resolved over confirm's replicates"
 
 
