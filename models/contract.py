@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
 import torch
@@ -29,7 +30,10 @@ _DROPOUTS: Final = (
 def complaint(network: Network, task: Task, examples: int) -> str:
     """What a network itself says against a batch, or "" where it takes it.
 
-    It is made, looked at, and run once in training mode. No number is drawn of the caller's.
+    It is made, looked at, and run in training mode, on two examples and, if it refuses those, on
+    all. No number is drawn of the caller's. A BrokenNetworkError says that it breaks in any other
+    way, has nothing to train, does not declare that it couples examples or draws random numbers, or
+    returns what its objective does not score.
 
     Args:
         network: With what it declares.
@@ -38,11 +42,33 @@ def complaint(network: Network, task: Task, examples: int) -> str:
 
     Returns:
         The message of a ValueError of its factory or forward, or "".
+    """
+    _, refused = _small_first(lambda asked: _refusal(network, task, asked), examples)
+    return refused
+
+
+def _small_first(ask: Callable[[int], str], examples: int) -> tuple[int, str]:
+    """Ask for two examples, which is cheap, and for all where those are refused.
+
+    It may be that the network wants a multiple of 16, say.
+
+    Args:
+        ask: Says what it has against so many examples, or "".
+        examples: All.
+
+    Returns:
+        How many were asked for last, and the answer.
+    """
+    asked = min(examples, 2)
+    refused = ask(asked)
+    return (examples, ask(examples)) if refused and asked < examples else (asked, refused)
+
+
+def _refusal(network: Network, task: Task, examples: int) -> str:
+    """The same against just so many examples.
 
     Raises:
-        BrokenNetworkError: If the network breaks in any other way, has nothing to train, does not
-            declare that it couples examples or draws random numbers, or returns what its objective
-            does not score.
+        BrokenNetworkError: As `complaint` says.
     """
     images = torch.zeros(examples, task.channels, task.height, task.width)
     with torch.random.fork_rng(devices=[]), torch.no_grad():  # pyright: ignore[reportUnknownMemberType]
@@ -85,11 +111,9 @@ def unstackable(network: Network, task: Task, examples: int) -> str:
     Raises:
         BrokenNetworkError: If it cannot take the step without vmap either.
     """
-    asked = min(examples, 2)
-    refused = _step_refused(network, task, asked, stacked=True)
-    if refused and asked < examples:  # it may want multiples of 16, say
-        asked = examples
-        refused = _step_refused(network, task, asked, stacked=True)
+    asked, refused = _small_first(
+        lambda asked: _step_refused(network, task, asked, stacked=True), examples
+    )
     if refused and (alone := _step_refused(network, task, asked, stacked=False)):
         raise BrokenNetworkError(
             f"network {network.name} does not train on {asked} images of {task.channels}×"
@@ -98,6 +122,7 @@ def unstackable(network: Network, task: Task, examples: int) -> str:
     return refused
 
 
+@cache
 def _step_refused(network: Network, task: Task, examples: int, *, stacked: bool) -> str:
     """What keeps members from a step as lanes take it, on zeros, or ""."""
     images = torch.zeros(_STACKED, examples, task.channels, task.height, task.width)

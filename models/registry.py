@@ -162,9 +162,7 @@ def infeasible(name: str, task: Task, batch_size: int) -> str:
     found = network(name)
     from models.contract import complaint  # it imports torch
 
-    refused = complaint(found, task, min(batch_size, 2))
-    # Two tell most networks' word; one that wants a multiple of 16, say, is asked for all of them.
-    return complaint(found, task, batch_size) if refused and batch_size > 2 else refused
+    return complaint(found, task, batch_size)
 
 
 def unstackable(name: str, task: Task, batch_size: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -145,12 +146,12 @@ class Runner:
 
     def _warn_of_probes(self, results: Sequence[RaceResult]) -> None:
         """Of networks whose own code can't be probed: no other run would find more."""
-        said: dict[tuple[str, str], int] = {}
-        for result in results:
-            for trial in result.results:
-                for message in {row.message for row in trial.probes or () if row.message}:
-                    what = result.race.cell.model, message
-                    said[what] = said.get(what, 0) + 1
+        said = Counter(
+            (result.race.cell.model, message)
+            for result in results
+            for trial in result.results
+            for message in {row.message for row in trial.probes or () if row.message}
+        )
         for (model, message), trials in said.items():
             self.say(
                 f"warning: {trials} trials of {model} could not be probed throughout, and their "

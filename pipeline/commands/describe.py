@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
@@ -88,6 +89,7 @@ def _made(known: Network, task: Task) -> nn.Module:
     from torch import nn
 
     from models.factories import told
+    from pipeline.commands.counting import parameters_of
 
     size = f"{task.channels}x{task.height}x{task.width}"
     if task.pixels > _MOST_PIXELS:
@@ -95,8 +97,10 @@ def _made(known: Network, task: Task) -> nn.Module:
             f"an image of {size} has {task.pixels:,} numbers, more than the {_MOST_PIXELS:,} that "
             "are looked at; give a smaller one with --image"
         )
-    weights = _weights(known, task)
-    if weights is not None and weights > _MOST_WEIGHTS:
+    weights = 0
+    with suppress(Exception):  # the real factory tells what is wrong, if anything is
+        weights = parameters_of(known, task)
+    if weights > _MOST_WEIGHTS:
         raise ValueError(
             f"{known.name} has {weights:,} weights on images of {size} with {task.classes:,} "
             f"classes, more than the {_MOST_WEIGHTS:,} that are looked at; give fewer classes or "
@@ -117,17 +121,6 @@ def _made(known: Network, task: Task) -> nn.Module:
             "torch.nn.Module"
         )
     return made
-
-
-def _weights(known: Network, task: Task) -> int | None:
-    """How many a network has, counted without memory for them; None where that does not work."""
-    import torch
-
-    try:
-        with torch.device("meta"):
-            return sum(p.numel() for p in known.factory(task).parameters())
-    except Exception:  # the real factory tells what is wrong, if anything is
-        return None
 
 
 def _total(made: nn.Module, layers: tuple[Layer, ...]) -> str:

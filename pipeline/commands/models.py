@@ -55,16 +55,14 @@ def models(
 
 
 def _row(name: str, task: Task) -> dict[str, Any]:
-    import torch
-
     from models.registry import network
+    from pipeline.commands.counting import parameters_of
 
     known = network(name)
     parameters: int | None = None
     refused = ""
     try:
-        with torch.device("meta"):  # counted without drawing a weight
-            parameters = sum(p.numel() for p in known.factory(task).parameters())
+        parameters = parameters_of(known, task)
     except Exception as problem:  # a user's factory may raise anything
         refused = str(problem) or type(problem).__name__
     return {

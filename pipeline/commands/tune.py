@@ -145,16 +145,11 @@ def _levels(
 def _settings(
     settings: Settings, model: str | None, workers: int | None, storage: str | None
 ) -> Settings:
-    """Settings of a study of one model, whose name is checked.
-
-    Raises:
-        ValueError: If an option is empty.
-    """
+    """Settings of a study of one model, whose name is checked."""
     from models.registry import check_name
+    from pipeline.commands.study.options import refuse_empty
 
-    for option, text in (("--model", model), ("--storage", storage)):
-        if text is not None and not text.strip():
-            raise ValueError(f"{option} is empty; give it a value, or leave it out")
+    refuse_empty(("--model", model), ("--storage", storage))
     chosen = model or settings.models[0]
     check_name(chosen)
     training = settings.training.model_copy(update={"workers": workers} if workers else {})

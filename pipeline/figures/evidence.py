@@ -193,6 +193,10 @@ class Estimates:
         """What every interval is, ``95 % interval`` say."""
         return f"{100 * self.confidence:.4g}{NO_BREAK}% interval"
 
+    def misfits(self, fit: TradeOff) -> bool:
+        """Whether a fitted form does not describe its steps, beyond chance."""
+        return fit.misfit is not None and fit.misfit < 1 - self.confidence
+
     def of(self, model: str) -> tuple[CellEstimate, ...]:
         """The cells of a model, by ascending batch size."""
         return tuple(cell for cell in self.cells if cell.model == model)

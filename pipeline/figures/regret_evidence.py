@@ -58,8 +58,8 @@ class Comparison:
         octaves: First minus second regret, with the corrected interval.
         p_value: Corrected.
         batch_sizes: Those compared.
-        replicates: Pairs of replicates compared.
-        detectable: Difference that they find with a probability of 80 %; None where not known.
+        detectable: Difference that the replicates find with a probability of 80 %; None where not
+            known.
         more_finicky: Which of the two; None if not resolved.
         reason: Why not.
     """
@@ -70,7 +70,6 @@ class Comparison:
     octaves: Interval
     p_value: float | None
     batch_sizes: tuple[int, ...]
-    replicates: int
     detectable: float | None
     more_finicky: str | None
     reason: str
@@ -138,7 +137,6 @@ def _comparison(pair: Json) -> Comparison:
         Interval(**pair["corrected"]),
         pair["p_corrected"],
         tuple(pair["batch_sizes"]),
-        pair["replicates"],
         pair["detectable"],
         pair["more_finicky"],
         pair["reason"],

@@ -97,7 +97,7 @@ def _critical(estimates: Estimates, model: str) -> str:
     doubt = (
         " The fitted form does not describe these steps well (lack-of-fit p-value "
         f"{p_value(fit.misfit)}), so read it with care."
-        if fit.misfit is not None and fit.misfit < 1 - estimates.confidence
+        if fit.misfit is not None and estimates.misfits(fit)
         else ""
     )
     return (

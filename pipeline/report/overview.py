@@ -107,6 +107,7 @@ def _step(pair: Comparison) -> str:
         return (
             f"{start}: {'more' if pair.more_finicky == pair.second else 'less'} finicky, {change}."
         )
-    small = pair.reason == HOLDS_ZERO
-    why = detected(pair.detectable) if small and pair.detectable else pair.reason
+    why = pair.reason
+    if why == HOLDS_ZERO and pair.detectable is not None:
+        why = detected(pair.detectable)
     return f"{start}: {UNRESOLVED}, {change}; {why}."

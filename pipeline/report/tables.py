@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipeline.outcome import Ended
 from pipeline.report.findings import bounded, critical_batch_size
@@ -11,10 +11,12 @@ from pipeline.report.table import Table
 from pipeline.wording import UNRESOLVED, number, p_value, percent, span
 
 if TYPE_CHECKING:
-    from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget, TradeOff
+    from pipeline.figures.evidence import CellEstimate, Estimates, FixedBudget
     from pipeline.report.lone_runs import LoneRuns
 
 __all__ = ["Table", "tables"]
+
+_DOUBT: Final = "the fitted form misfits; read the slope's"
 
 
 def tables(estimates: Estimates, lone: LoneRuns) -> tuple[Table, ...]:
@@ -101,18 +103,13 @@ def _critical(estimates: Estimates) -> Table:
                 bounded(fit.e_min),
                 str(fit.points),
                 "not tested" if fit.misfit is None else p_value(fit.misfit),
-                fit.reason or _doubt(fit, estimates),
+                fit.reason or (_DOUBT if estimates.misfits(fit) else "none"),
             )
             for model in estimates.models
             for fit in estimates.trade_offs[model]
         ),
         "No trade-off was fitted.",
     )
-
-
-def _doubt(fit: TradeOff, estimates: Estimates) -> str:
-    misfits = fit.misfit is not None and fit.misfit < 1 - estimates.confidence
-    return "the fitted form misfits; read the slope's" if misfits else "none"
 
 
 def _time(estimates: Estimates, lone: LoneRuns) -> Table:

@@ -155,7 +155,7 @@ def _measured(
     evaluated: Sequence[int],
 ) -> Measured:
     size, goals = found["batch_size"], settings.sweep.goals
-    nothing: dict[str, Any] = dict.fromkeys(("value", "low", "high", "confirmed"), math.nan)
+    nothing: dict[str, Any] = dict.fromkeys(("value", "low", "high", "confirmed"))
     tuned = found["tuned_learning_rate"] or nothing
     fresh = _of(tables.confirm_trials, size)
     steps = observations(

@@ -43,7 +43,7 @@ def run(name: str, *, phase: str = "confirm", data: str = "data") -> Run:
 
 
 def assigned(folder: Path, *rows: tuple[str, str]) -> Places:
-    places = Places("dvc" if folder.name == "dvc" else folder.name, folder)
+    places = Places(folder.name, folder)
     places.confirm.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame([(name, 0, rule) for name, rule in rows])
     table.columns = ["fingerprint", "member", "rule"]

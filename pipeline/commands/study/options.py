@@ -32,6 +32,7 @@ __all__ = [
     "chosen",
     "listed",
     "overrides",
+    "refuse_empty",
 ]
 
 Models = Annotated[
@@ -78,13 +79,11 @@ def overrides(changes: Changes, sets: list[str] | None) -> list[Override]:
         Overrides, those of ``--set`` last.
 
     Raises:
-        ValueError: If an option is empty, or a pair of ``--set`` has no key or value.
+        ValueError: If a pair of ``--set`` has no key or value.
     """
     from pipeline.settings_document import Override
 
-    for option, text in changes.values():
-        if text is not None and not text.strip(" []"):
-            raise ValueError(f"{option} is empty; give it a value, or leave it out")
+    refuse_empty(*changes.values())
     made = [
         Override(tuple(key.split(".")), text, option)
         for key, (option, text) in changes.items()
@@ -96,6 +95,20 @@ def overrides(changes: Changes, sets: list[str] | None) -> list[Override]:
             raise ValueError(f"--set is {pair!r}: write key=value, such as sweep.race=off")
         made.append(Override(tuple(key.strip().split(".")), text, f"--set {pair}"))
     return made
+
+
+def refuse_empty(*given: tuple[str, str | None]) -> None:
+    """Refuse ``--option "$UNSET"``, which would mean the default.
+
+    Args:
+        given: Option and text, or None where it was not given; an empty YAML list is empty too.
+
+    Raises:
+        ValueError: If one is empty.
+    """
+    for option, text in given:
+        if text is not None and not text.strip(" []"):
+            raise ValueError(f"{option} is empty; give it a value, or leave it out")
 
 
 def chosen(name: str | None, params: Path | None, changes: list[Override]) -> Entry:
