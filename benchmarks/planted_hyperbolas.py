@@ -33,6 +33,7 @@ NOISE = (0.02, 0.15)  # standard deviation of log steps
 S_MIN = 30.0
 CENSORED = 1 / 3  # of the tables have a budget that some replicates don't fit into
 OUTSIDE = (4.0, 64.0)  # how far B_crit lies from the batch sizes measured
+COMMON = 0.5  # share of the noise's variance that a replicate has in common, in tables of their own
 
 Place = Literal["inside", "below", "above"]
 PLACES: tuple[Place, ...] = ("inside", "below", "above")
@@ -48,6 +49,7 @@ class Planted:
     replicates: int
     noise: float
     rows: Replicates
+    common: float = 0.0
 
     @property
     def censored(self) -> bool:
@@ -55,8 +57,11 @@ class Planted:
         return bool(np.any(self.rows.censored))
 
 
-def plant(rng: np.random.Generator, place: Place) -> Planted:
-    """A table: how many batch sizes and replicates, how noisy, and how far it runs are drawn."""
+def plant(rng: np.random.Generator, place: Place, common: float = 0.0) -> Planted:
+    """A table: how many batch sizes and replicates, how noisy, and how far it runs are drawn.
+
+    ``common`` is the share of the noise's variance that a replicate has at all batch sizes alike.
+    """
     count = int(rng.integers(SIZES[0], SIZES[1] + 1))
     ratio = 2.0 if count > 9 else float(rng.choice([2.0, 4.0]))
     sizes = np.round(ratio ** np.arange(count)).astype(np.int64) * 2 ** int(rng.integers(0, 6))
@@ -69,7 +74,11 @@ def plant(rng: np.random.Generator, place: Place) -> Planted:
         "above": sizes[-1] * far,
     }[place]
     size = np.repeat(sizes, replicates)
-    steps = S_MIN * (1 + b_crit / size) * np.exp(noise * rng.normal(size=len(size)))
+    labels = np.tile(np.arange(replicates), count)
+    off = math.sqrt(1 - common) * rng.normal(size=len(size))
+    if common:
+        off += math.sqrt(common) * rng.normal(size=replicates)[labels]
+    steps = S_MIN * (1 + b_crit / size) * np.exp(noise * off)
     budget = math.inf
     if rng.random() < CENSORED:  # it cuts through the third of batch sizes that take most steps
         cut, enough = sizes[int(rng.integers(0, count // 3))], sizes[count // 3]
@@ -78,8 +87,8 @@ def plant(rng: np.random.Generator, place: Place) -> Planted:
             (1 + b_crit / enough) * math.exp(2 * noise),
         )
     kind = np.where(steps > budget, "censored", "reached")
-    rows = Replicates(size, np.minimum(steps, budget), kind)
-    return Planted(place, float(b_crit), count, replicates, noise, rows)
+    rows = Replicates(size, np.minimum(steps, budget), kind, labels)
+    return Planted(place, float(b_crit), count, replicates, noise, rows, common)
 
 
 def holds(found: Bounded, truth: float) -> bool:
@@ -159,7 +168,7 @@ def groups(
     pairs: Sequence[tuple[Planted, TradeOff]],
 ) -> dict[str, list[tuple[Planted, TradeOff]]]:
     """Tables with B_crit inside, by what could matter."""
-    inside = [pair for pair in pairs if pair[0].place == "inside"]
+    inside = [pair for pair in pairs if pair[0].place == "inside" and not pair[0].common]
     found: dict[str, list[tuple[Planted, TradeOff]]] = {}
     for count in range(SIZES[0], SIZES[1] + 1):
         found[f"inside, batch sizes: {count}"] = [p for p in inside if p[0].batch_sizes == count]
@@ -184,12 +193,16 @@ def tallies(pairs: Sequence[tuple[Planted, TradeOff]]) -> Iterator[Tally]:
     """All there is to say.
 
     Yields:
-        Every number by where B_crit lies, then the hyperbola's by group.
+        Every number by where B_crit lies, and where replicates have much in common, then the
+        hyperbola's by group.
     """
     for place in PLACES:
-        chosen = [pair for pair in pairs if pair[0].place == place]
+        chosen = [pair for pair in pairs if pair[0].place == place and not pair[0].common]
         for number in NUMBERS:
             yield tally(place, number, chosen)
+    for number in NUMBERS:
+        chosen = [pair for pair in pairs if pair[0].common]
+        yield tally("inside, half in common", number, chosen)
     for group, chosen in groups(pairs).items():
         yield tally(group, "hyperbola", chosen)
 
@@ -199,6 +212,7 @@ def main() -> None:
     tables = int(sys.argv[1]) if len(sys.argv) > 1 else TABLES
     rng, began = np.random.default_rng(SEED), time.process_time()
     planted = [plant(rng, place) for place in PLACES for _ in range(tables)]
+    planted += [plant(rng, "inside", COMMON) for _ in range(tables)]
     pairs = [(each, fit_trade_off(each.rows, CONFIDENCE)) for each in planted]
     seconds = time.process_time() - began
     found, unsound = list(tallies(pairs)), sum(not sound(fit) for _, fit in pairs)

@@ -14,7 +14,7 @@ from pipeline.squares_curve import SquaresCurve
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Hyperbola", "Profile", "Space"]
+__all__ = ["Hyperbola", "Limits", "Profile", "Space"]
 
 Space = Literal["log", "linear"]
 Limits = tuple[float | None, float | None]

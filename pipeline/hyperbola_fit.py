@@ -10,15 +10,48 @@ import numpy as np
 from scipy import optimize
 
 from pipeline.bounded import Bounded, bounded
-from pipeline.hyperbola import Hyperbola, Space
+from pipeline.hyperbola import Hyperbola, Limits, Space
 from pipeline.intervals import t_quantile
 
 if TYPE_CHECKING:
-    from pipeline.replicates import Usable
+    from pipeline.replicates import Common, Usable
 
-__all__ = ["HyperbolaFit", "best_hyperbola"]
+__all__ = ["HyperbolaFit", "Widening", "best_hyperbola"]
 
 _FLOOR: Final = 1e-6  # of the spread, in log steps or relative to the steps
+
+
+@dataclass(frozen=True)
+class Widening:
+    """Limits of a level of log steps, beside which replicates have something in common.
+
+    Profile limits are t standard errors from the estimate, of which each batch size's own noise is
+    all. Of that the part that comes of the mean over all batch sizes is replaced by the variance of
+    the mean that replicates show, and t by Student's at the degrees of freedom of the sum. Source:
+    Satterthwaite 1946, "An approximate distribution of estimates of variance components".
+
+    Attributes:
+        confidence: Level of the limits, in (0, 1).
+        variance: Of log steps, what scatters by batch size alone.
+        dof: Its degrees of freedom.
+        common: The mean's variance as replicates show it.
+    """
+
+    confidence: float
+    variance: float
+    dof: int
+    common: Common
+
+    def factor(self, limit: float) -> float:
+        """How far off, as a ratio of at least 1, a limit lies that lay ``limit`` off."""
+        error = max(math.log(limit), 0.0) / t_quantile(self.confidence, self.dof)
+        mean = self.variance / (self.common.points * (self.common.dof + 1))
+        own = max(error**2 - mean, 0.0)
+        total = own + self.common.variance
+        if not total:
+            return 1.0
+        dof = total**2 / (own**2 / self.dof + self.common.variance**2 / self.common.dof)
+        return math.exp(t_quantile(self.confidence, dof) * math.sqrt(total))
 
 
 @dataclass(frozen=True)
@@ -29,11 +62,13 @@ class HyperbolaFit:
         curve: The sum of squares over θ = log B_crit.
         best: θ at its least.
         threshold: Largest sum of squares inside the limits.
+        widening: Of the limits of S_min and E_min, for what replicates have in common.
     """
 
     curve: Hyperbola
     best: float
     threshold: float
+    widening: Widening | None
 
     @property
     def b_crit(self) -> Bounded:
@@ -44,15 +79,25 @@ class HyperbolaFit:
     @property
     def s_min(self) -> Bounded:
         """Steps at unlimited batch size; with an upper limit only where they could be 0."""
-        low, high = self.curve.s_min_limits(self.best, self.threshold)
-        return _capped(self.curve.s_min(self.best), low, high, self.best <= self.curve.measured[1])
+        value = self.curve.s_min(self.best)
+        low, high = self._widened(value, self.curve.s_min_limits(self.best, self.threshold))
+        return _capped(value, low, high, self.best <= self.curve.measured[1])
 
     @property
     def e_min(self) -> Bounded:
         """Examples at batch size 0; with an upper limit only where they could be 0."""
-        low, high = self.curve.e_min_limits(self.best, self.threshold)
         value = self.curve.s_min(self.best) * math.exp(self.best)
+        low, high = self._widened(value, self.curve.e_min_limits(self.best, self.threshold))
         return _capped(value, low, high, self.best >= self.curve.measured[0])
+
+    def _widened(self, value: float, limits: Limits) -> Limits:
+        low, high = limits
+        if self.widening is None:
+            return limits
+        return (
+            None if low is None else value / self.widening.factor(value / low),
+            None if high is None else value * self.widening.factor(high / value),
+        )
 
 
 def best_hyperbola(rows: Usable, confidence: float, space: Space) -> HyperbolaFit:
@@ -76,10 +121,11 @@ def best_hyperbola(rows: Usable, confidence: float, space: Space) -> HyperbolaFi
     fitted = rows.fitted
     reached = fitted.where(~fitted.censored)
     alone = Hyperbola(reached.size, reached.steps, space=space)
-    whole = rows.whole if rows.whole.points else reached
-    pure, dof = Hyperbola(whole.size, whole.steps, space=space).pure()
+    whole = Hyperbola(rows.whole.size, rows.whole.steps, space=space) if rows.whole.points else None
+    pure, dof = whole.pure() if whole else (0.0, 0)
+    dof -= rows.spent
     if not (pure and dof >= alone.points - 2):
-        dof = (len(reached.size) if alone.pure()[0] else alone.points) - 2
+        dof = (len(reached.size) - rows.spent if alone.pure()[0] else alone.points) - 2
         pure = None
     if np.any(fitted.censored):
         spread = math.sqrt(pure / dof) if pure else _likeliest_spread(rows, alone, dof, space)
@@ -89,7 +135,9 @@ def best_hyperbola(rows: Usable, confidence: float, space: Space) -> HyperbolaFi
     else:
         curve, best = alone, alone.minimum()
         variance = (curve.at(best) if pure is None else pure) / dof
-    return HyperbolaFit(curve, best, curve.at(best) + variance * t_quantile(confidence, dof) ** 2)
+    widening = Widening(confidence, variance, dof, rows.common) if rows.common else None
+    threshold = curve.at(best) + variance * t_quantile(confidence, dof) ** 2
+    return HyperbolaFit(curve, best, threshold, widening)
 
 
 def _capped(value: float, low: float | None, high: float | None, measured: bool) -> Bounded:

@@ -69,7 +69,8 @@ def read_measurements(path: Path) -> Measurements:
 
     ``ended`` is as in `pipeline.outcome.Ended`; without the column every row has reached the goal.
     Steps may be empty where it is ``diverged``, ``failed`` or ``out_of_memory``. Without
-    ``replicate`` every row is a replicate of its own.
+    ``replicate`` every row is a replicate of its own; a label that stands at several batch sizes
+    is one replicate there, with what its runs have in common (`pipeline.replicates.apart`).
 
     Args:
         path: A CSV file in UTF-8, with a header.
@@ -95,11 +96,11 @@ def _read(path: Path, reader: CsvReader) -> Measurements:
     problems = _Problems(path)
     header = [name.strip() for name in next(reader, list[str]())]
     ignored = _ignored(path, header)
-    rows: dict[str, list[tuple[int, float, str]]] = {}
+    rows: dict[str, list[tuple[int, float, str, str | None]]] = {}
     seen: dict[tuple[str, int, str], int] = {}
     for line, row in _rows(path, reader, header):
         model, size, steps, kind = _values(line, row, problems)
-        rows.setdefault(model, []).append((size, steps, kind))
+        rows.setdefault(model, []).append((size, steps, kind, row.get("replicate")))
         _check_replicate(line, row, (model, size), seen, problems)
     problems.end()
     if not rows:
@@ -226,6 +227,7 @@ def _check_replicate(
         )  # fmt: skip
 
 
-def _replicates(rows: list[tuple[int, float, str]]) -> Replicates:
-    size, steps, kind = zip(*rows, strict=True)
-    return Replicates(np.array(size), np.array(steps), np.array(kind, dtype=np.str_))
+def _replicates(rows: list[tuple[int, float, str, str | None]]) -> Replicates:
+    size, steps, kind, labels = zip(*rows, strict=True)
+    known = None if None in labels else np.unique(np.array(labels), return_inverse=True)[1]
+    return Replicates(np.array(size), np.array(steps), np.array(kind, dtype=np.str_), known)

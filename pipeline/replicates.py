@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from pipeline.intervals import t_quantile
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Replicates", "Usable", "usable"]
+__all__ = ["Common", "Replicates", "Usable", "apart", "usable"]
 
 _FURTHER: Final = 0.998  # two-sided level of a further replicate's steps; 1 in 1,000 takes more
 
@@ -25,11 +25,14 @@ class Replicates(NamedTuple):
         size: Batch sizes [n], in examples.
         steps: Optimiser steps [n]; of censored rows the last ones seen.
         kind: ``reached``, ``censored``, ``infinite`` or ``missing`` [n].
+        replicate: Labels [n], once each at a batch size; the same one at several batch sizes means
+            the same initialisation, say. None where replicates have none.
     """
 
     size: NDArray[np.int64]
     steps: NDArray[np.float64]
     kind: NDArray[np.str_]
+    replicate: NDArray[np.int64] | None = None
 
     @property
     def censored(self) -> NDArray[np.bool_]:
@@ -43,7 +46,22 @@ class Replicates(NamedTuple):
 
     def where(self, rows: NDArray[np.bool_]) -> Replicates:
         """Some of the rows."""
-        return Replicates(self.size[rows], self.steps[rows], self.kind[rows])
+        label = None if self.replicate is None else self.replicate[rows]
+        return Replicates(self.size[rows], self.steps[rows], self.kind[rows], label)
+
+
+class Common(NamedTuple):
+    """What a replicate has in common at all batch sizes, in log steps.
+
+    Attributes:
+        variance: Of the mean over all batch sizes and replicates, their own noise included.
+        dof: Its degrees of freedom: replicates less one.
+        points: Batch sizes.
+    """
+
+    variance: float
+    dof: int
+    points: int
 
 
 @dataclass(frozen=True)
@@ -54,11 +72,56 @@ class Usable:
         fitted: Reached and censored ones, of batch sizes at which none diverged.
         whole: Reached ones, of batch sizes at which every one that didn't fail reached the goal.
         remarks: What became of the others, a sentence part for each batch size.
+        common: What was taken off the steps of both; None if nothing was.
     """
 
     fitted: Replicates
     whole: Replicates
     remarks: tuple[str, ...]
+    common: Common | None = None
+
+    @property
+    def spent(self) -> int:
+        """Degrees of freedom that went to what replicates have in common."""
+        return self.common.dof if self.common else 0
+
+    def apart(self) -> Usable:
+        """Take off what replicates have in common, where all of them reached the goal (`apart`)."""
+        if np.any(self.fitted.censored) or len(self.fitted.size) != len(self.whole.size):
+            return self
+        freed, common = apart(self.fitted)
+        return replace(self, fitted=freed, whole=freed, common=common) if common else self
+
+
+def apart(rows: Replicates) -> tuple[Replicates, Common | None]:
+    """Take off what a replicate has in common at all batch sizes, where that can be told.
+
+    Replicates of one label start from the same weights and see the same order of examples at every
+    batch size, so one that is slow at a batch size tends to be slow at the others. In log steps the
+    two-way layout takes that apart, if every batch size has every replicate: what is left scatters
+    by batch size alone, with (R − 1)(K − 1) degrees of freedom for R replicates at K batch sizes.
+
+    Args:
+        rows: Reached ones.
+
+    Returns:
+        Rows of the same mean of log steps at every batch size, and what was taken off; the rows as
+        they are and None where the layout has gaps. Source: Montgomery 2017, "Design and Analysis
+        of Experiments", section 4.1 (randomised complete blocks).
+    """
+    if rows.replicate is None:
+        return rows, None
+    sizes, labels = np.unique(rows.size), np.unique(rows.replicate)
+    whole = len(rows.size) == len(sizes) * len(labels)  # for no label stands twice at a batch size
+    if not whole or min(len(sizes), len(labels)) < 2:
+        return rows, None
+    order = np.lexsort((rows.replicate, rows.size))
+    steps = np.log(rows.steps[order]).reshape(len(sizes), len(labels))
+    own = steps.mean(axis=0)
+    left = np.exp(steps - (own - own.mean())).ravel()
+    freed = Replicates(rows.size[order], left, rows.kind[order], rows.replicate[order])
+    variance = float(np.var(own, ddof=1)) / len(labels)
+    return freed, Common(variance, len(labels) - 1, len(sizes))
 
 
 def usable(measured: Replicates) -> Usable:

@@ -12,7 +12,7 @@ from scipy import special
 from pipeline.bounded import NOT_RESOLVED, Bounded
 from pipeline.hyperbola import Hyperbola, Space
 from pipeline.hyperbola_fit import HyperbolaFit, best_hyperbola
-from pipeline.replicates import Replicates, Usable, usable
+from pipeline.replicates import Common, Replicates, Usable, apart, usable
 from pipeline.shape_free import overhead20, slope_half
 from pipeline.smooth_curve import smooth_slopes
 
@@ -81,17 +81,20 @@ def trade_off(observed: pd.DataFrame, confidence: float, space: Space = "log") -
     """Fit observations of one model at one goal, as `fit_trade_off` does.
 
     Args:
-        observed: Columns ``batch_size``, ``kind``, ``steps``, as `pipeline.observations` has them.
+        observed: Columns ``batch_size``, ``kind``, ``steps`` and, where replicates have labels,
+            ``replicate``, as `pipeline.observations` has them.
         confidence: Level of the intervals, in (0, 1).
         space: What the hyperbola's residuals are differences of: log steps, or steps.
 
     Returns:
         The fit. Source: that of `fit_trade_off`.
     """
+    labelled = "replicate" in observed
     rows = Replicates(
         observed["batch_size"].to_numpy(dtype=np.int64),
         observed["steps"].to_numpy(dtype=np.float64),
         observed["kind"].to_numpy(dtype=np.str_),
+        observed["replicate"].to_numpy(dtype=np.int64) if labelled else None,
     )
     return fit_trade_off(rows, confidence, space)
 
@@ -107,9 +110,13 @@ def fit_trade_off(measured: Replicates, confidence: float, space: Space = "log")
     or more, and the residual variance with n − 2 otherwise. The former knows nothing of misfit:
     read ``lack_of_fit`` beside the interval. S_min and E_min have the limits of the same set of
     fits. An estimate outside the measured batch sizes, or a limit at 0 or infinity, leaves a
-    one-sided bound (`pipeline.bounded`). Replicates of different batch sizes count as independent,
-    though those of one index share their initialisation; a part common to all batch sizes moves
-    S_min and not B_crit.
+    one-sided bound (`pipeline.bounded`).
+
+    What a replicate has in common at all batch sizes moves S_min and E_min, and not B_crit. In log
+    space it is taken off where every batch size has every replicate (`apart`), so that B_crit and
+    the test of fit don't pay for it, and put back where it belongs, into the limits of S_min and
+    E_min (`pipeline.hyperbola_fit`). Elsewhere replicates of different batch sizes count as
+    independent.
 
     Censored replicates enter the hyperbola, and approximately its test of fit, by the probability
     that they take longer than was seen (`pipeline.hyperbola`): to leave their batch sizes out
@@ -130,8 +137,9 @@ def fit_trade_off(measured: Replicates, confidence: float, space: Space = "log")
         bound B_crit on neither side.
     """
     rows = usable(measured)
+    free = _shape_free(*apart(rows.whole), confidence)
+    rows = rows.apart() if space == "log" else rows
     points = rows.fitted.points
-    free = _shape_free(rows.whole, confidence)
     if points < _FEWEST:
         short = f"{points} batch sizes with a replicate at the goal, of {_FEWEST} needed"
         reason = "; ".join([short, *rows.remarks])
@@ -152,7 +160,9 @@ def fit_trade_off(measured: Replicates, confidence: float, space: Space = "log")
     )
 
 
-def _shape_free(whole: Replicates, confidence: float) -> tuple[Bounded, Bounded]:
+def _shape_free(
+    whole: Replicates, common: Common | None, confidence: float
+) -> tuple[Bounded, Bounded]:
     """The two definitions that need no formula, in examples."""
     if whole.points < _FEWEST:
         return NOT_RESOLVED, NOT_RESOLVED
@@ -161,7 +171,8 @@ def _shape_free(whole: Replicates, confidence: float) -> tuple[Bounded, Bounded]
     cell, steps, count = cell[order], np.log(whole.steps[order]), np.bincount(cell)
     means = np.bincount(cell, steps) / count
     pure, dof = Hyperbola(whole.size, whole.steps).pure()
-    slopes = smooth_slopes(np.log(sizes), means, count, pure, dof if pure else 0)
+    dof = (dof - (common.dof if common else 0)) if pure else 0
+    slopes = smooth_slopes(np.log(sizes), means, count, pure, dof)
     ends = math.log(sizes[0]), math.log(sizes[-1])
     return (
         overhead20(slopes, ends, confidence).map(math.exp),
@@ -180,7 +191,7 @@ def _lack_of_fit(rows: Usable, fit: HyperbolaFit, space: Space) -> LackOfFit | N
     if not pure:
         return None
     unreached = len(np.unique(rows.fitted.size)) - fit.curve.points
-    degrees = fit.curve.points - 2 + unreached, dof
+    degrees = fit.curve.points - 2 + unreached, dof - rows.spent
     misfit = max(fit.curve.at(fit.best) - fit.curve.pure()[0], 0.0)
-    statistic = misfit / degrees[0] / (pure / dof)
+    statistic = misfit / degrees[0] / (pure / degrees[1])
     return LackOfFit(statistic, float(special.fdtrc(*degrees, statistic)), degrees)

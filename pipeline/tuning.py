@@ -57,8 +57,8 @@ def tuned_learning_rates(
     too few: geometric mean of every replicate's best, with the Student interval over replicates,
     made to hold the next rates tried on either side and clipped to the box. It also serves where no
     trial reached the goal; best is then the lowest validation loss at the end of the budget. A
-    single replicate has no such interval: it goes to the next rates tried around the near points,
-    or, where losses decide, is the box. ``none``: every trial diverged or failed.
+    single replicate has no such interval, fitted or not: it goes to the next rates tried around the
+    near points, or, where losses decide, is the box. ``none``: every trial diverged or failed.
 
     Where momentum or weight decay were searched too, the tuned setting is that of the trial of
     fewest steps, ``best``, its learning rate's interval profiled over them (`best_setting`).
@@ -109,7 +109,7 @@ def _tune(
     if cell.joint:
         return _jointly(cell, box, confidence)
     method = "fitted" if fitted else "best"
-    rate = _kept(cell, fitted, confidence) if fitted else _best(cell, box, confidence)
+    rate = _kept(cell, fitted, box, confidence) if fitted else _best(cell, box, confidence)
     assert rate.value is not None
     return _Tuned(rate, _edge(cell, rate.value), method, cell.others[0], cell.survived)
 
@@ -134,13 +134,17 @@ def _fitted(cell: CellTrials) -> Basin | None:
     return basin(cell.rate[there], y[there], cell.replicate[there], near[there])
 
 
-def _kept(cell: CellTrials, fitted: Basin, confidence: float) -> Interval:
+def _kept(cell: CellTrials, fitted: Basin, box: NDArray[np.float64], confidence: float) -> Interval:
     """The fitted minimum, kept where no replicate broke."""
     found = fitted.interval(confidence)
     assert found.low is not None
     assert found.high is not None
     value = min(fitted.value, cell.ceiling(cell.rate[cell.near()[0]]))
     low, high = found.low, found.high
+    if len(np.unique(cell.replicate[np.isfinite(cell.cost)])) == 1:
+        # Its own curve says nothing of how the minimum moves from one replicate to the next.
+        below, above = _of_one_replicate(cell, box)
+        low, high = min(low, below), max(high, above)
     if fall := cell.cliff:
         value = min(value, fall.safe) if fitted.value > fall.edge else value
         high = max(high, fall.edge) if fall.steep else high

@@ -27,6 +27,7 @@ RULE: Final = "constant"
 """The primary measure is F2 with the learning rate left unchanged."""
 
 _GOALS: Final = 3
+_PAIRS: Final = 3  # with two, a test of 5 % would reject up to 6.1 % under a shared noise
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _pair(
 
 def _test(pair: _Pair) -> PairedTest | None:
     """The test at the hardest goal, if it can be made."""
-    if pair.noise is None or len(pair.differences[-1]) < 2:
+    if pair.noise is None or len(pair.differences[-1]) < _PAIRS:
         return None
     return PairedTest.of(pair.differences[-1], pair.noise)
 
@@ -215,7 +216,7 @@ def _unresolved(pair: _Pair, step: Step | None, level: float, signs: tuple[float
     if pair.noise is None:
         return "what the sweep's choice of learning rates adds is not known"
     if step is None:
-        return "fewer than 2 replicates to pair"
+        return f"fewer than {_PAIRS} replicates to pair"
     if len(signs) < _GOALS:
         return f"{len(signs)} goals, of {_GOALS} needed"
     if step.p_value > level:

@@ -38,7 +38,7 @@ class TunedRate:
 
     Attributes:
         rate: Where the sweep puts it, with its interval.
-        edge: ``low`` or ``high`` where it lies at that edge of the box, else empty.
+        edge: ``low`` or ``high`` where it lies at that edge of what was tried, else empty.
         method: ``fitted``, ``best`` or ``none``.
         confirmed: The rounded learning rate that confirm trained; None where it trained none.
     """

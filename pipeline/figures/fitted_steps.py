@@ -70,7 +70,7 @@ def fitted_steps(
 def _replicates(model: str, rows: Replicates) -> list[Row]:
     return [
         {"model": model, "batch_size": int(size), "steps": float(steps), "kind": str(kind)}
-        for size, steps, kind in zip(*rows, strict=True)
+        for size, steps, kind in zip(*rows[:3], strict=True)
         if kind in {"reached", "censored"}
     ]
 

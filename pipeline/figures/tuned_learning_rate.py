@@ -36,7 +36,7 @@ def tuned_learning_rate(study: Study) -> Figure:
     subtitle = f"{estimates.dataset}: fewest steps to {estimates.goal_quantity} {estimates.level()}"
     caption = (
         f"Filled marks: where the sweep puts the optimum; bars: its {estimates.interval_name}. "
-        "Hollow marks lie at an edge of the box of learning rates, so the optimum may lie beyond. "
+        "Hollow marks lie at an edge of the learning rates tried, so the optimum may lie beyond. "
         "Short horizontal ticks: the rounded learning rate that confirm trained. Dotted lines: "
         "the box. Models stand side by side at each batch size, so that their bars stay apart."
     )
@@ -59,7 +59,7 @@ def _rows(study: Study) -> list[Row]:
             "confirmed": cell.tuned.confirmed,
             "trained": said(cell.tuned.confirmed, "not trained"),
             "edge": cell.tuned.edge,
-            "where": f"at the {cell.tuned.edge} edge of the box" if cell.tuned.edge else "inside",
+            "where": f"at the {cell.tuned.edge} edge tried" if cell.tuned.edge else "inside",
             "interval": span(cell.tuned.rate),
         }
         for cell in study.estimates.cells

@@ -117,7 +117,7 @@ def _tuned(estimates: Estimates, cells: Sequence[CellEstimate]) -> str:
     spoken = " and ".join(f"{span(rate.rate)} at batch size {size:,}" for size, rate in ends(tuned))
     edges = [size for size, rate in tuned if rate.edge]
     flag = (
-        f" At {_batch_sizes(edges)} it lies at an edge of the box, and the best may lie beyond."
+        f" At {_batch_sizes(edges)} it lies at an edge of what was tried; the best may lie beyond."
         if edges
         else ""
     )

@@ -20,7 +20,8 @@ def regret_table(estimates: Estimates) -> Table:
         "regret",
         f"Transfer regret: octaves of steps that the learning rate tuned at batch size "
         f"{estimates.reference_batch_size:,} costs at the others, {estimates.goal_quantity} at "
-        f"most {estimates.level()}; the {estimates.interval_name}, or the bound that is known",
+        f"most {estimates.level()}; the {estimates.interval_name}, or the bound that is known, at "
+        "these learning rates: what another sweep might have chosen counts in the verdicts alone",
         ("Model", "Learning rate", "Octaves", "Never reached the goal", "Batch sizes left out"),
         tuple(
             _regret(regret)

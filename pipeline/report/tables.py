@@ -41,7 +41,7 @@ def _settings(estimates: Estimates) -> Table:
             "Model",
             "Batch size",
             "Tuned learning rate",
-            "Edge of the box",
+            "At an edge of what was tried",
             "Confirmed at",
             "Steps to goal",
             "Examples to goal",
@@ -103,7 +103,7 @@ def _critical(estimates: Estimates) -> Table:
                 bounded(fit.e_min),
                 str(fit.points),
                 "not tested" if fit.misfit is None else p_value(fit.misfit),
-                fit.reason or (_DOUBT if estimates.misfits(fit) else "none"),
+                "; ".join(filter(None, (fit.reason, _DOUBT * estimates.misfits(fit)))) or "none",
             )
             for model in estimates.models
             for fit in estimates.trade_offs[model]

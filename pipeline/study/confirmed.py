@@ -61,7 +61,9 @@ def confirmed_models(places: Places) -> list[ConfirmedModel]:
     last = curves.groupby(["fingerprint", "member"], sort=False).tail(1)
     tuned = assignments.loc[assignments["rule"] == "tuned", ["fingerprint", "member"]]
     rows = tuned.merge(trials, on=["fingerprint", "member"]).merge(
-        last, on=["fingerprint", "member"]
+        last,
+        on=["fingerprint", "member"],
+        how="left",  # a trial that failed has no curve
     )
     found: list[ConfirmedModel] = []
     for (model, size), part in rows.groupby(["model", "batch_size"]):

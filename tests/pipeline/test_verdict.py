@@ -85,6 +85,14 @@ def test_a_batch_size_at_which_one_model_alone_can_train_stands_beside() -> None
     assert (beside.only_first, beside.only_second, beside.neither) == ((4,), (1,), ())
 
 
+def test_two_replicates_give_no_verdict() -> None:
+    """Cochran's limits would reject up to 6.1 % of true hypotheses at 5 %."""
+    few = [rows(m, {4: [x, x + 0.001], 16: [x, x + 0.001]}) for m, x in (("a", 9.0), ("b", 0.1))]
+    (one,) = judge(*few)
+    assert (one.more_finicky, one.p_value) == (None, None)
+    assert one.reason == "fewer than 3 replicates to pair"
+
+
 def test_holm_corrects_over_all_pairs() -> None:
     tables = [rows(name, {4: np.array(NEAR) + 0.05 * i}) for i, name in enumerate("abc")]
     rng = np.random.default_rng(0)
