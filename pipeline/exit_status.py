@@ -13,5 +13,6 @@ class ExitStatus(IntEnum):
     DONE = 0
     PROBLEM = 1
     BAD_INPUT = 2
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -11,13 +11,21 @@ def home() -> Path:
     """The folder that the ledger lies in: the current one, but for DVC's temporary workspaces.
 
     `dvc exp run --queue` and `--temp` run stages in `.dvc/tmp/exps/…` of the project, and remove
-    that afterwards; what they train belongs to the project.
+    that afterwards; what they train belongs to the project. A workspace holds all of the git
+    repository, and the project may be a folder of that.
 
     Returns:
         An absolute path.
     """
     here = Path.cwd()
     for folder in here.parents:
-        if here.is_relative_to(folder / ".dvc" / "tmp" / "exps"):
-            return folder
+        if here.is_relative_to(workspaces := folder / ".dvc" / "tmp" / "exps"):
+            return _project(folder, here.relative_to(workspaces).parts)
     return here
+
+
+def _project(root: Path, inside: tuple[str, ...]) -> Path:
+    """The folder of a repository that one in a workspace is a copy of."""
+    below = inside[2:] if inside[:1] == ("standalone",) else inside[1:]
+    project = root.joinpath(*below)
+    return project if project.is_dir() else root  # the project's own .dvc: it is the root

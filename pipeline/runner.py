@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+from pipeline.environments import environments, mixed
 from pipeline.events import Engine, Evaluated, Event, Finished, Started
 from pipeline.grouping import cohorts
 from pipeline.ledger import Ledger
@@ -68,29 +70,40 @@ class Runner:
         known |= {race.fingerprint: self._read(race, probed) for race in missing}
         results = [result for result in known.values() if result is not None]
         assert len(results) == len(plan), "the ledger lost a race that was just trained"
-        self.refill(results)
+        self.refill(results, at_once=True)
         self._warn_of_failures(results)
         self._warn_of_probes(results)
         self._warn_of_what_is_missing(results, keep, probed)
+        self._warn_of_environments(results)
         return results
 
     def open(self) -> None:
         """Open the mirrors, before anything is trained: a `TrackingError` is better told now."""
         self.engine.warm_up()
-        for mirror in self.mirrors:
+        for mirror in self._guarded:
             mirror.open()
 
     def record(self, results: Sequence[RaceResult]) -> None:
         """File what was just trained, in the ledger first, and show it in mirrors that are open."""
         for result in results:
             self.ledger.write(result)
-        for mirror in self.mirrors:
-            Guarded(mirror, self.say).write(results)
+        for mirror in self._guarded:
+            mirror.write(results)
 
-    def refill(self, results: Sequence[RaceResult]) -> None:
-        """Show what the ledger had all along and a mirror lacks: a deleted database, say."""
-        for mirror in self.mirrors:
-            Guarded(mirror, self.say).refill(results)
+    def refill(self, results: Sequence[RaceResult], *, at_once: bool = False) -> None:
+        """Show what the ledger had all along and a mirror lacks: a deleted database, say.
+
+        Args:
+            results: All that mirrors are to have.
+            at_once: Whether to try even those that were lost a moment ago.
+        """
+        for mirror in self._guarded:
+            mirror.refill(results, at_once=at_once)
+
+    @cached_property
+    def _guarded(self) -> tuple[Guarded, ...]:
+        """The mirrors, guarded by what remembers which of them is lost, and what it lacks."""
+        return tuple(Guarded(mirror, self.say) for mirror in self.mirrors)
 
     def _announce(self, plan: Sequence[Race], missing: Sequence[Race]) -> None:
         total, new = _trials(plan), _trials(missing)
@@ -103,7 +116,6 @@ class Runner:
         if not groups:
             return
         self.open()
-        mirrors = [Guarded(mirror, self.say) for mirror in self.mirrors]
         with Progress(self.stage, _trials(plan), groups) as progress:
             for event in self.engine.run(groups):
                 if isinstance(event, Finished):
@@ -111,7 +123,7 @@ class Runner:
                     for result in event.results:
                         self._file(result, event.plan.probed)
                 progress.tell(event)
-                for mirror in mirrors:
+                for mirror in self._guarded:
                     _show(event, mirror)
 
     def _file(self, result: RaceResult, probed: Probed | None) -> None:
@@ -173,6 +185,15 @@ class Runner:
             self.say(
                 f"warning: {len(lacking)} races could not be trained again for their probes or "
                 f"weights ({', '.join(sorted(cells))}); their curves stay. {self._again}"
+            )
+
+    def _warn_of_environments(self, results: Sequence[RaceResult]) -> None:
+        """Of a ledger that grew under several: what differs between its cells may be theirs."""
+        if several := mixed(environments(result.environment for result in results)):
+            self.say(
+                f"warning: the races of {self.stage} were trained by versions or hardware that "
+                f"round differently: {several}. To have all from one, move ledger/ away and run "
+                "the stage again (with DVC: dvc repro --force)"
             )
 
     @property

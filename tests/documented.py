@@ -50,6 +50,7 @@ QUICK = (
 DVC = {
     "repro",
     "exp",
+    "gc",
     "metrics",
     "plots",
     "push",

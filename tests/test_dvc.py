@@ -15,10 +15,12 @@ STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 # Modules that can't change what a stage writes: they refuse, watch, tell, or move results about.
 INFRASTRUCTURE = {
     "aside", "blame", "causes", "conflicts", "dataset_specification", "events", "exit_status",
-    "expectations", "home", "lifeline", "memory", "progress", "settings_document", "settings_file",
-    "settings_misfits", "settings_problems", "source", "studies.address", "studies.mirror",
+    "expectations", "file_lock", "home", "lifeline", "memory", "progress", "settings_document",
+    "settings_file", "settings_misfits", "settings_problems", "source", "studies.address",
+    "studies.mirror",
     "studies.glance", "studies.projection", "studies.rows", "studies.storage", "study.confirmed",
-    "study.guard", "study.marks", "study.mirrors", "study.places", "study.publish",
+    "study.data_lock", "study.guard", "study.marks", "study.mirrors", "study.places",
+    "study.publish",
 }  # fmt: skip
 FOLDERS = ("engines", "tracking")  # likewise, whole packages
 # Reached only through the check of params.yaml, which ends a stage or changes nothing.

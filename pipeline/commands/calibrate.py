@@ -10,7 +10,9 @@ import typer
 
 if TYPE_CHECKING:
     from pipeline.kernel_choice import Choice, Timing
+    from pipeline.settings import Settings
     from pipeline.study.calibrate import Calibration, CellTimes
+    from pipeline.study.places import Places
 
 __all__ = ["calibrate"]
 
@@ -43,9 +45,9 @@ def calibrate(
     from pipeline.settings_file import load_settings
     from pipeline.study.calibrate import Effort, widths_of
     from pipeline.study.calibrate import calibrate as measure
-    from pipeline.study.places import Places
 
     settings = load_settings(params)
+    places = _places(params, settings)
     widths = tuple(sorted(set(width or widths_of(settings))))
     shown = tuple(sorted({*widths, settings.training.cohort_width}))
     if not as_json:
@@ -53,7 +55,7 @@ def calibrate(
     effort = Effort(widths, rounds, seconds)
     found = measure(
         settings,
-        Places(),
+        places,
         effort,
         lambda times: None if as_json else typer.echo(_line(times, shown)),
     )
@@ -63,6 +65,25 @@ def calibrate(
         typer.echo(json.dumps(_document(found, written=write), indent=1, ensure_ascii=False))
     else:
         typer.echo(_words(found, params, written=write))
+
+
+def _places(params: Path, settings: Settings) -> Places:
+    """Where the data that the settings name are.
+
+    Raises:
+        ValueError: If they are not prepared.
+    """
+    from pipeline.study.places import Places
+    from pipeline.study.preparation import dvc_folder
+
+    folder = dvc_folder(settings.data)
+    if not folder.exists():
+        raise ValueError(
+            f"the data that {params} names ({settings.data.dataset}) are not prepared; run "
+            f"batchscope study plan --no-time --params {params}, or dvc repro prepare for "
+            "params.yaml"
+        )
+    return Places(prepared=folder)
 
 
 def _head(widths: tuple[int, ...]) -> str:

@@ -48,13 +48,15 @@ def run(app: typer.Typer) -> None:
     """Run the command line, and end as docs/cli.md says whatever happens.
 
     Bad input and files that can't be read or written end with a message and exit status 2, Ctrl-C
-    with 130, SIGTERM with 143, and a closed pipe (``batchscope models | head -1``) quietly; none
-    of them with a traceback.
+    with 130, SIGTERM with 143, a closed terminal with 129 (but not under nohup), and a closed pipe
+    (``batchscope models | head -1``) quietly; none of them with a traceback.
 
     Args:
         app: With all commands.
     """
-    signal.signal(signal.SIGTERM, _end_terminated)
+    signal.signal(signal.SIGTERM, _end_stopped)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _end_stopped)
     _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that can't show η shows a question
@@ -117,7 +119,11 @@ def _lay_out(command: TyperCommand | TyperGroup) -> None:
                 _lay_out(inner)
 
 
-def _end_terminated(signum: int, frame: FrameType | None) -> NoReturn:
+def _end_stopped(signum: int, frame: FrameType | None) -> NoReturn:
     """Unwind the stack, so that whoever holds a lock or a worker lets go of it."""
-    del signum, frame
-    sys.exit(ExitStatus.TERMINATED)
+    del frame
+    if signum == signal.SIGHUP:
+        from pipeline.study.guard import unheard
+
+        unheard()
+    sys.exit(ExitStatus(128 + signum))

@@ -32,7 +32,7 @@ def selftest(
     from pipeline.study.guard import orderly
     from pipeline.study.selftest import selftest as run
 
-    with orderly():
+    with orderly("Nothing is left behind; the same command begins anew."):
         found = run(selftest_settings(quick=quick))
     if as_json:
         typer.echo(json.dumps(found.document(), indent=1))

@@ -42,4 +42,10 @@ def prepared(folder: Path, wanted: Settings | None) -> Finding:
             f"{folder} holds {manifest.dataset}, the settings name {wanted.data.dataset}",
             "dvc repro prepare",
         )
+    if wanted and not manifest.made_from(wanted.data):
+        return warning(
+            "data",
+            f"{folder} holds another part or split of {manifest.dataset} than the settings name",
+            "dvc repro prepare",
+        )
     return ok("data", f"{manifest.dataset}, {manifest.train_examples:,} training examples")

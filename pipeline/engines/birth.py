@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -19,7 +20,7 @@ from pipeline.machine import has_nvidia_driver
 __all__ = ["start", "warm_up", "worker_context"]
 
 _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_ATTEMPTS: Final = 3  # after which a server's death is told
+_PAUSES: Final = (0.1, 1.0)  # seconds between attempts: a server that was killed dies for a while
 _LONGEST: Final = 70  # bytes; a socket's address has 108, of which multiprocessing takes some 35
 # What a worker imports; none of it starts a thread or touches an accelerator.
 _SHARED: Final = ("pipeline.engines.worker", "pipeline.training", "pipeline.allocator")
@@ -51,34 +52,63 @@ def worker_context() -> ForkServerContext | SpawnContext:
 def warm_up() -> None:
     """Begin the imports that workers share, where they share any, without waiting for them."""
     if worker_context().get_start_method() == "forkserver":
-        with _sheltered():
-            forkserver.ensure_running()
+        with _told():
+            _ensure_server()
 
 
 def start(process: BaseProcess) -> None:
     """Start a worker made in `worker_context`; waits for imports that it is to share.
 
-    A server that is killed before it has forked the worker is replaced, as workers are.
+    A server that is killed before it has forked the worker is replaced, as workers are. A
+    ValueError says that one after the other died, or that the system refuses.
 
     Args:
         process: Not started yet.
-
-    Raises:
-        EOFError: If one server after the other was killed.
-        ConnectionError: Likewise.
     """
-    if not isinstance(process, ForkServerProcess):
+    for pause in _PAUSES:
+        with suppress(EOFError, OSError):
+            _start(process)
+            return
+        time.sleep(pause)
+    with _told():
+        _start(process)
+
+
+def _start(process: BaseProcess) -> None:
+    if isinstance(process, ForkServerProcess):
+        _ensure_server()  # not left to `start`, during which Ctrl-C is heard
+        process.start()
+    else:
         with _sheltered():
             process.start()
-        return
-    for left in reversed(range(_ATTEMPTS)):
-        warm_up()  # not left to `start`, during which Ctrl-C is heard
-        try:
-            process.start()
-            break
-        except (EOFError, ConnectionError):
-            if not left:
-                raise
+
+
+def _ensure_server() -> None:
+    with _sheltered():
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Say what to do where the system starts no more processes.
+
+    A server whose fork is refused dies of it, and all that is heard is that its pipes are closed.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ValueError: With the remedy.
+    """
+    try:
+        yield
+    except (EOFError, OSError) as problem:
+        told = None if isinstance(problem, EOFError | ConnectionError) else problem.strerror
+        raise ValueError(
+            f"worker processes can't be started ({told or 'the process that forks them died'}); "
+            "raise the limit of processes or memory (ulimit -a, or the container's), or lower "
+            "training.workers"
+        ) from problem
 
 
 @contextmanager

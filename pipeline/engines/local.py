@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,7 @@ from typing import Final
 
 from pipeline.engines.birth import warm_up
 from pipeline.engines.process import REMINDER_SECONDS, WorkerProcess
-from pipeline.engines.worker import QUIET_SECONDS
+from pipeline.engines.worker import QUIET_SECONDS, WORN_OUT
 from pipeline.events import Event, Finished, Started, Stopped
 from pipeline.outcome import RaceResult, broken_results
 from pipeline.trial import CohortPlan
@@ -19,16 +21,19 @@ from pipeline.trial import CohortPlan
 __all__ = ["LocalEngine"]
 
 _ATTEMPTS: Final = 3  # a cohort whose workers died this often is to blame itself
+_KILLED: Final = "killed, most often for want of memory"
+_REMEDY: Final = "lower training.workers or training.cohort_width"
 
 
 class LocalEngine:
     """Trains cohorts in worker processes, each with one thread, one cohort at a time.
 
     A worker that dies is replaced, and its cohort starts again from the beginning: a worker has
-    no state that could be lost. Trials of a cohort that killed three workers end ``failed``.
+    no state that could be lost. Trials of a cohort that killed three workers end ``failed``. After
+    a SIGKILL, which is what a system out of memory sends, one worker fewer goes on.
 
     Args:
-        workers: Most processes at once.
+        workers: Most processes at once, at first.
         prepared_folder: Where the prepared data are.
         quiet_seconds: Least time between a worker's evaluations told; 0 tells each at once.
     """
@@ -46,7 +51,7 @@ class LocalEngine:
 
     @property
     def workers(self) -> int:
-        """Most processes at once."""
+        """Most processes at once, from now on."""
         return self._limit
 
     def warm_up(self) -> None:
@@ -156,20 +161,34 @@ class LocalEngine:
         Yields:
             The end of a cohort that has been, or was to be stopped.
         """
-        worker.kill()
+        code = worker.bury()
         self._workers.remove(worker)
+        if code == -signal.SIGKILL:
+            self._make_room()
         if (plan := worker.plan) is None:
             return
         if worker.stopping:
             yield Stopped(plan)
             return
-        self._deaths[plan] += 1
+        self._deaths[plan] += code != WORN_OUT or worker.begun
         if self._deaths[plan] < _ATTEMPTS:
             self._waiting.appendleft(plan)
             return
-        message = f"{_ATTEMPTS} workers died training it, the last with exit code {worker.exitcode}"
+        how = f"{_KILLED}; {_REMEDY}" if code == -signal.SIGKILL else f"with exit code {code}"
+        message = f"{_ATTEMPTS} workers died training it, the last {how}"
         del self._deaths[plan]
         yield Finished(plan, _failed(plan, message))
+
+    def _make_room(self) -> None:
+        """Run one worker fewer from now on, which changes no number."""
+        if self._limit > 1:
+            self._limit -= 1
+            print(
+                f"warning: a worker was {_KILLED}; from now on there are {self._limit} at most, "
+                f"and its cohort starts again. If more are killed, {_REMEDY}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _failed(plan: CohortPlan, message: str) -> tuple[RaceResult, ...]:

@@ -12,6 +12,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from pipeline.engines.birth import start, worker_context
 from pipeline.engines.worker import work
 from pipeline.events import Evaluated, Event, Finished, Stopped
@@ -20,6 +22,8 @@ from pipeline.trial import CohortPlan
 __all__ = ["REMINDER_SECONDS", "WorkerProcess"]
 
 REMINDER_SECONDS: Final = 1.0  # after which a cohort that tells nothing new is told again
+_LOOKS: Final = 100  # at whether a worker whose line was cut has ended by itself
+_LOOK_SECONDS: Final = 0.05
 
 
 class WorkerProcess:
@@ -42,12 +46,17 @@ class WorkerProcess:
         theirs.close()  # else this end would never hear that the worker died
         # Also at exit, when nobody closed the engine: multiprocessing would ask the worker to end
         # and wait, and Lightning takes note of such a request without obeying.
-        self._end = weakref.finalize(self, _end, self._process, self.connection)
+        self._end = weakref.finalize(self, _end, self._process, self.connection, self._living())
 
     @property
     def exitcode(self) -> int | None:
         """Exit code of the process, negative for a signal; None while it lives."""
         return self._process.exitcode
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has told of the cohort that it was given."""
+        return self._told is not None
 
     @property
     def sentinel(self) -> int:
@@ -88,12 +97,36 @@ class WorkerProcess:
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(order)
 
+    def bury(self) -> int | None:
+        """Exit code of a worker that is dead or dying, negative for a signal; then it is dead.
+
+        It gets a moment for an end of its own, whose code says what the driver's kill would hide.
+        """
+        for _ in range(_LOOKS):
+            if self.exitcode is not None:
+                break
+            self._process.join(_LOOK_SECONDS)
+        code = self.exitcode
+        self.kill()
+        return code
+
     def kill(self) -> None:
         """End the process, whatever it does."""
         self._end()
 
+    def _living(self) -> psutil.Process | None:
+        assert self._process.pid, "it was started"  # psutil would take none for the driver itself
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self._process.pid)
+        return None
 
-def _end(process: BaseProcess, line: connection.Connection) -> None:
+
+def _end(process: BaseProcess, line: connection.Connection, living: psutil.Process | None) -> None:
     process.kill()
     process.join()
+    # Where the server that forked it is dead, multiprocessing takes the worker for dead as well,
+    # and would leave it computing. psutil knows a process from another with its number.
+    if living is not None:
+        with suppress(psutil.NoSuchProcess):
+            living.kill()
     line.close()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Final
 
 from pipeline.events import CohortStopped, Evaluated, Finished, Stopped
 from pipeline.lifeline import die_with
-from pipeline.outcome import Row
+from pipeline.outcome import RaceResult, Row
 from pipeline.trial import CohortPlan
 
-__all__ = ["QUIET_SECONDS", "work"]
+__all__ = ["QUIET_SECONDS", "WORN_OUT", "serve", "work"]
 
 QUIET_SECONDS = 0.5  # between evaluations told: a driver has other things to do than to count
+WORN_OUT: Final = 75  # exit code of a worker that no cohort will succeed in any more
 
 
 def work(connection: Connection, prepared_folder: Path, quiet_seconds: float, driver: int) -> None:
@@ -31,6 +35,8 @@ def work(connection: Connection, prepared_folder: Path, quiet_seconds: float, dr
         driver: Its process id.
     """
     die_with(driver)
+    # Else what a network forks would hold the line, and the driver not hear that it was cut.
+    os.register_at_fork(after_in_child=connection.close)
     # Imported here, so that the lifeline is in place before seconds of imports begin.
     import torch
 
@@ -41,17 +47,56 @@ def work(connection: Connection, prepared_folder: Path, quiet_seconds: float, dr
     torch.set_num_threads(1)
     keep_freed_memory()
     prepared = load_prepared(prepared_folder)
-    with suppress(EOFError, ConnectionError):  # the driver hung up
+
+    def train(plan: CohortPlan) -> tuple[RaceResult, ...]:
+        return train_cohort(plan, prepared, _Telegraph(connection, quiet_seconds))
+
+    if not serve(connection, train, _cuda_works):
+        os._exit(WORN_OUT)  # an orderly end would speak to the device, which may not answer
+
+
+def serve(
+    connection: Connection,
+    train: Callable[[CohortPlan], tuple[RaceResult, ...]],
+    cuda_works: Callable[[], bool],
+) -> bool:
+    """Train the cohorts that come in until the driver hangs up, or no later one could succeed.
+
+    After an assertion on the device or an illegal access every call of CUDA in the process fails.
+
+    Args:
+        connection: As of `work`.
+        train: Trains a cohort.
+        cuda_works: Asked after trials on a GPU have failed.
+
+    Returns:
+        Whether the driver hung up; False if the process is of no more use.
+    """
+    with suppress(EOFError, ConnectionError):
         while True:
             plan: CohortPlan | None = connection.recv()
             if plan is None:
                 continue  # meant a cohort that had finished before it was read
             try:
-                results = train_cohort(plan, prepared, _Telegraph(connection, quiet_seconds))
+                results = train(plan)
             except CohortStopped:
                 connection.send(Stopped(plan))
-            else:
-                connection.send(Finished(plan, results))
+                continue
+            connection.send(Finished(plan, results))
+            broken = not all(result.final for result in results)
+            if broken and plan.recipe.device == "cuda" and not cuda_works():
+                return False
+    return True
+
+
+def _cuda_works() -> bool:
+    import torch
+
+    try:
+        torch.zeros(1, device="cuda").item()
+    except RuntimeError:
+        return False
+    return True
 
 
 class _Telegraph:

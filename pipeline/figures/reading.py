@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from pipeline.figures.evidence import (
     BoundedInterval,
@@ -22,20 +22,10 @@ from pipeline.intervals import Interval
 __all__ = ["read_estimates"]
 
 Json = Mapping[str, Any]
-_SCHEMA: Final = 2
 
 
 def read_estimates(document: Json) -> Estimates:
-    """Take estimates.json, as parsed, into plain values.
-
-    Raises:
-        ValueError: The document is of another schema than this version reads.
-    """
-    if document.get("schema") != _SCHEMA:
-        raise ValueError(
-            f"estimates.json has schema {document.get('schema')!r} and this version reads "
-            f"{_SCHEMA}; run the analyse stage again"
-        )
+    """Take estimates.json, as parsed and of this version's schema, into plain values."""
     models: Json = document["models"]
     return Estimates(
         dataset=document["dataset"],

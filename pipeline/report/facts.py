@@ -6,9 +6,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
+from pipeline.environments import mixed
 from pipeline.wording import number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.figures import Study
     from pipeline.manifest import Manifest
     from pipeline.settings import Settings, TrainingSettings
@@ -18,8 +21,16 @@ __all__ = ["facts"]
 _DIGITS: Final = 12  # of a digest shown; enough to tell studies apart
 
 
-def facts(settings: Settings, manifest: Manifest, study: Study) -> dict[str, str]:
+def facts(
+    settings: Settings, manifest: Manifest, study: Study, trained_by: Mapping[str, int]
+) -> dict[str, str]:
     """Say in a few words each what was studied.
+
+    Args:
+        settings: Of the study.
+        manifest: Of its data.
+        study: What was found.
+        trained_by: Races by versions and hardware, at least one.
 
     Returns:
         Descriptions by term, in the order of the page.
@@ -40,6 +51,7 @@ def facts(settings: Settings, manifest: Manifest, study: Study) -> dict[str, str
         f"{settings.confirm.replicates} fresh ones in confirm",
         "Trials": f"{len(study.sweep):,} in the sweep",
         "Reference batch size": f"{estimates.reference_batch_size:,}",
+        "Trained by": mixed(trained_by) or next(iter(trained_by)),
         "Digests": f"settings {_digest(settings)}, data {manifest.digest[:_DIGITS]}",
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.settings_file import load_settings
+from pipeline.study.data_lock import data_lock
 from pipeline.study.download import download
 from pipeline.study.guard import stage
 from pipeline.study.places import PARAMS
@@ -13,7 +14,9 @@ __all__ = ["main"]
 @stage
 def main() -> None:
     """Fetch the data set that params.yaml names; files already there and intact stay."""
-    download(load_settings(PARAMS).data)
+    data = load_settings(PARAMS).data
+    with data_lock():  # study run may be at it too
+        download(data)
 
 
 if __name__ == "__main__":

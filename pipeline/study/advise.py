@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.advice import Setting, setting_at, settings_of
 from pipeline.intervals import UNKNOWN
 from pipeline.manifest import read_manifest
+from pipeline.study.estimates_file import read_estimates_file
 from pipeline.study.places import ledger_folder
 from pipeline.study.seconds import seconds_table
 from pipeline.study.session import design_of
@@ -45,16 +45,17 @@ def advise(
         and ``rule`` (best, candidates, reason).
 
     Raises:
-        ValueError: If the study has no estimates, or lacks the model or the goal.
+        ValueError: If the study has no estimates that can be read, or lacks the model or the goal.
     """
-    document = _estimates(found)
+    document = read_estimates_file(found.places, _needed)
     own = _named(document["models"], "model", model)
     level = document["goals"][-1] if goal is None else _goal(document["goals"], goal)
     measured = settings_of(own["cells"], level)
     if not measured:
         raise ValueError(f"no batch size of the study can train {model}; add a larger one")
     wanted = measured if batch_size is None else (setting_at(measured, batch_size),)
-    seconds, machine = _seconds(found, model, {*measured, *wanted}) if timed else ({}, None)
+    cells = {*measured, *wanted}
+    seconds, machine = _seconds(found, document, model, cells) if timed else ({}, None)
     rows = {one.batch_size: _row(one, seconds.get(one.batch_size)) for one in measured}
     fit = next(one for one in own["trade_off"] if one["goal"] == level)
     scaling = own["scaling"]
@@ -75,12 +76,14 @@ def advise(
     }
 
 
-def _estimates(found: Entry) -> Json:
-    path = found.places.estimates
-    if not path.exists():
-        how = "dvc repro" if found.name == "dvc" else f"batchscope study run --name {found.name}"
-        raise ValueError(f"{path} is missing: study {found.name} is not analysed yet; {how} does")
-    return json.loads(path.read_bytes())
+def _needed(document: Json) -> Json:
+    """What advice is made of, so that it is noticed here if the file lacks some of it."""
+    models = {
+        name: {key: own[key] for key in ("cells", "trade_off", "scaling")}
+        for name, own in document["models"].items()
+    }
+    keys = ("dataset", "train_examples", "confidence", "quantity", "goals")
+    return {"models": models} | {key: document[key] for key in keys}
 
 
 def _named(known: Json, key: str, name: str) -> Json:
@@ -97,12 +100,17 @@ def _goal(known: Sequence[float], goal: float) -> float:
 
 
 def _seconds(
-    found: Entry, model: str, settings: set[Setting]
+    found: Entry, document: Json, model: str, settings: set[Setting]
 ) -> tuple[dict[int, float], str | None]:
-    """Seconds per step by batch size, and the machine; nothing where the data are not there."""
+    """Seconds per step by batch size, and the machine; nothing where the data are not there.
+
+    Nor where params.yaml names other data by now than what the study's estimates were made of.
+    """
     if not found.places.prepared.exists():
         return {}, None
     manifest = read_manifest(found.places.prepared)
+    if any(getattr(manifest, key) != document[key] for key in ("dataset", "train_examples")):
+        return {}, None
     sizes = sorted(one.batch_size for one in settings if one.batch_size <= manifest.train_examples)
     table = seconds_table(
         design_of(found.settings, manifest),

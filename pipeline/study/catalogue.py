@@ -13,7 +13,7 @@ from pipeline.aside import write_aside
 from pipeline.settings_file import load_settings, settings_yaml
 from pipeline.study.guard import say
 from pipeline.study.places import PARAMS, RESULTS, Places
-from pipeline.study.preparation import prepared_folder
+from pipeline.study.preparation import dvc_folder, prepared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Entry:
     Attributes:
         name: Of the study.
         settings: As it was last run; of the study ``dvc``, what params.yaml says now.
-        places: Where its files are.
+        places: Where its files are; of its data, those that the settings name.
     """
 
     name: str
@@ -107,7 +107,8 @@ def entry(name: str, overrides: Sequence[Override] = ()) -> Entry:
         longer fit.
     """
     if name == DVC:
-        return Entry(DVC, load_settings(PARAMS, overrides), Places())
+        settings = load_settings(PARAMS, overrides)
+        return Entry(DVC, settings, Places(prepared=dvc_folder(settings.data)))
     settings = load_settings(_folder(name) / _SETTINGS, overrides)
     return Entry(name, settings, _places(name, settings))
 
@@ -160,7 +161,10 @@ def deletable(name: str) -> Path:
 
 def remove(name: str) -> None:
     """Remove a study's settings, tables and report; what was trained stays in the ledger."""
-    shutil.rmtree(deletable(name))
+    if (folder := deletable(name)).is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)
 
 
 def known(name: str) -> bool:

@@ -41,7 +41,9 @@ def export(
     if folder.exists() or folder.is_symlink():  # one that leads nowhere
         raise ValueError(f"--output is {folder}, which is there already; name a new folder")
     seen = survey(found, warn)
-    if seen.design is None or not any(phase.results for _, phase in _phases(seen)):
+    if seen.design is None:
+        raise ValueError(f"the data of the study {found.name} are not prepared; run it first")
+    if not any(phase.results for _, phase in _phases(seen)):
         raise ValueError(f"nothing of the study {found.name} is trained yet; run it first")
     with folder_aside(folder) as aside:
         for name, phase in _phases(seen):

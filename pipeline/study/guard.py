@@ -6,10 +6,11 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -19,9 +20,10 @@ from typing import Final, NoReturn
 from pipeline.aside import naming
 from pipeline.blame import end_on
 from pipeline.exit_status import ExitStatus
+from pipeline.file_lock import LocklessError, take
 from pipeline.lifeline import ancestors_to_watch, die_with
 
-__all__ = ["Holder", "end_on_file", "holder", "locked", "orderly", "say", "stage"]
+__all__ = ["Holder", "end_on_file", "holder", "locked", "orderly", "say", "stage", "unheard"]
 
 _REMEDIES: Final = {
     errno.ENOSPC: "free some space, then repeat the command",
@@ -34,6 +36,7 @@ _REMEDIES: Final = {
     errno.ENOTDIR: "a part of the path is a file: use another path",
 }
 _OF_FILES: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
+_GOES_ON: Final = "What was trained is in the ledger; the same command goes on from there."
 _LOCK_SECONDS: Final = 10.0  # how long the twin of a killed stage may take to notice and die
 _HELD: set[Path] = set()  # by this process
 
@@ -87,22 +90,42 @@ def end_on_file(problem: OSError) -> NoReturn:
 
 
 @contextmanager
-def orderly() -> Generator[None]:
-    """End the process on Ctrl-C and SIGTERM with status 130 and 143, saying how to go on.
+def orderly(afterwards: str = _GOES_ON) -> Generator[None]:
+    """End the process on Ctrl-C, SIGTERM and SIGHUP with status 130, 143 and 129.
+
+    SIGHUP comes when the terminal is closed; where it is ignored (nohup) it stays so.
+
+    Args:
+        afterwards: What the same command will find; said after "stopped".
 
     Yields:
         Nothing; what is inside unwinds before the end.
     """
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]
+    for number in before:
+        signal.signal(number, _stop)
     try:
         yield
     except KeyboardInterrupt as stop:
-        terminated = isinstance(stop, _TerminatedError)
-        status = ExitStatus.TERMINATED if terminated else ExitStatus.INTERRUPTED
-        say("stopped. What was trained is in the ledger; the same command goes on from there.")
-        sys.exit(status)
+        say(f"stopped. {afterwards}")
+        sys.exit(stop.status if isinstance(stop, _StoppedError) else ExitStatus.INTERRUPTED)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def unheard() -> None:
+    """Let words go nowhere that were for a terminal: it was closed, and each would be an error.
+
+    From then on further hang-ups are ignored, as shell and kernel may both send one.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for descriptor in (1, 2):
+        with suppress(OSError):  # closed (>&-)
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):  # what was a terminal is not one now
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 @dataclass(frozen=True)
@@ -133,7 +156,7 @@ def locked(folder: Path, study: str = "dvc") -> Generator[None]:
         Nothing; the lock is held meanwhile.
 
     Raises:
-        ValueError: If another process still holds it after ten seconds.
+        ValueError: If another process still holds it after ten seconds, or nothing can be locked.
     """
     folder = folder.resolve()
     if folder in _HELD:
@@ -142,7 +165,7 @@ def locked(folder: Path, study: str = "dvc") -> Generator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+", encoding="utf-8") as file:
         deadline = time.monotonic() + _LOCK_SECONDS
-        while not _taken(file.fileno()):
+        while not take(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
             if time.monotonic() > deadline:
                 file.seek(0)
                 process, _, study = file.read().strip().partition(" ")
@@ -163,15 +186,12 @@ def locked(folder: Path, study: str = "dvc") -> Generator[None]:
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who holds a folder's lock now; None where nobody does."""
-    try:
-        with (folder / ".lock").open("r", encoding="utf-8") as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return None
-    except BlockingIOError:
-        process, _, study = (folder / ".lock").read_text(encoding="utf-8").partition(" ")
-        return Holder(int(process), study) if process.isdecimal() else None
+    """Who holds a folder's lock now; None where nobody does, or nothing can be locked."""
+    lock = folder / ".lock"
+    with suppress(FileNotFoundError, LocklessError), lock.open("r", encoding="utf-8") as file:
+        if not take(file, fcntl.LOCK_SH | fcntl.LOCK_NB):
+            process, _, study = file.read().partition(" ")
+            return Holder(int(process), study) if process.isdecimal() else None
     return None
 
 
@@ -180,18 +200,20 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM: to be handled as Ctrl-C is, and told apart in the exit status."""
+class _StoppedError(KeyboardInterrupt):
+    """Another signal: to be handled as Ctrl-C is, and told apart in the exit status.
+
+    Attributes:
+        status: To end with.
+    """
+
+    def __init__(self, status: ExitStatus) -> None:
+        super().__init__()
+        self.status = status
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    del signum, frame
-    raise _TerminatedError
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _stop(signum: int, frame: FrameType | None) -> None:
+    del frame
+    if signum == signal.SIGHUP:
+        unheard()
+    raise _StoppedError(ExitStatus(128 + signum))

@@ -39,13 +39,14 @@ def mirrored(
 
     Raises:
         KeyboardInterrupt: When the user stops the session.
+        SystemExit: When a signal does.
     """
     mirrors = _mirrors(settings, places, manifest, phase)
     status: SessionStatus = "FAILED"
     try:
         yield mirrors
         status = "FINISHED"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         status = "KILLED"
         raise
     finally:

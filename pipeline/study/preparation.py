@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.datasets import specification
 from pipeline.manifest import Manifest, read_manifest
+from pipeline.study.data_lock import data_lock
 from pipeline.study.download import download
 from pipeline.study.guard import locked, say
 from pipeline.study.places import PREPARED, ledger_folder
@@ -18,13 +17,10 @@ from pipeline.study.prepare import prepare
 from pipeline.study.source_files import listing, note, noted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from pipeline.settings import DataSettings
 
-__all__ = ["ensure_prepared", "prepared_folder"]
+__all__ = ["dvc_folder", "ensure_prepared", "prepared_folder"]
 
-_LOCK: Final = PREPARED.with_name(".prepare.lock")
 _OTHERS: Final = Path("data/studies")  # data of studies whose data settings are not params.yaml's
 
 
@@ -47,6 +43,22 @@ def prepared_folder(data: DataSettings) -> Path:
     return _OTHERS / f"{data.dataset}-{hashlib.sha256(text.encode()).hexdigest()[:8]}" / "prepared"
 
 
+def dvc_folder(data: DataSettings) -> Path:
+    """Where data of params.yaml's settings are, or would be prepared: as those of any settings.
+
+    But where they are nowhere yet and DVC's own folder is damaged, it may hold them: it is that
+    one, and who reads it says what is wrong.
+
+    Args:
+        data: As params.yaml has it.
+
+    Returns:
+        A folder that may not exist yet.
+    """
+    folder = prepared_folder(data)
+    return PREPARED if not folder.exists() and _damaged(PREPARED) else folder
+
+
 def ensure_prepared(data: DataSettings) -> Manifest:
     """Download and prepare unless it has been done, of the images that are there now.
 
@@ -67,7 +79,7 @@ def ensure_prepared(data: DataSettings) -> Manifest:
     """
     folder = prepared_folder(data)
     if not _up_to_date(folder, data):
-        with _alone():
+        with data_lock():
             if folder != prepared_folder(data):
                 raise ValueError(
                     f"data.dataset is {data.dataset}, but another command has prepared other data "
@@ -99,26 +111,6 @@ def _up_to_date(folder: Path, data: DataSettings) -> bool:
     return folder.exists() and (not (listed := listing(data)) or noted(folder, listed))
 
 
-@contextmanager
-def _alone() -> Generator[None]:
-    """Prepare while no other command does: two would fill, and clear, the same folder.
-
-    Waits for as long as the other one takes, as a download takes minutes. The lock is the
-    operating system's, and goes with the process that holds it, however that ends.
-
-    Yields:
-        Nothing; the lock is held meanwhile.
-    """
-    _LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with _LOCK.open("a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"another command prepares data in {_LOCK.parent}; waiting until it has finished")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _holds(folder: Path, data: DataSettings) -> bool:
     """Whether a prepared folder was made from these settings; a damaged one is not."""
     try:
@@ -126,6 +118,14 @@ def _holds(folder: Path, data: DataSettings) -> bool:
     except ValueError:
         return False
     return manifest.made_from(data) and (not _given(data) or manifest.places == data.places)
+
+
+def _damaged(folder: Path) -> bool:
+    try:
+        read_manifest(folder)
+    except ValueError:
+        return folder.exists()
+    return False
 
 
 def _given(data: DataSettings) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +13,7 @@ from pipeline.figures import read_estimates
 from pipeline.manifest import Manifest, read_manifest
 from pipeline.report.findings import findings
 from pipeline.study.confirmed import confirmed_models, recommended
+from pipeline.study.estimates_file import read_estimates_file
 from pipeline.study.guard import say
 from pipeline.study.marks import mark_rules
 from pipeline.tracking import TrackingError, environment, tracking_uri
@@ -88,7 +88,7 @@ def _show_reports(
     gallery: Gallery, places: Places, dataset: str, parents: dict[str, FoundRun]
 ) -> None:
     """Give every parent its description and the report, and the experiment the results of all."""
-    estimates = read_estimates(json.loads(places.estimates.read_bytes()))
+    estimates = read_estimates_file(places, read_estimates)
     found = findings(estimates)
     digest = _digest(places)
     if all(gallery.shows(parents[f.model], digest) for f in found if f.model in parents):

@@ -9,7 +9,8 @@ from pipeline.aside import folder_aside, write_aside
 from pipeline.figures import Study, draw, gather, read_estimates
 from pipeline.manifest import read_manifest
 from pipeline.report import facts, lone_runs, metrics, page, plots
-from pipeline.study.results import read_seconds, read_tables
+from pipeline.study.estimates_file import read_estimates_file
+from pipeline.study.results import read_environments, read_seconds, read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,8 @@ def report(settings: Settings, places: Places) -> None:
     study = _study(settings, places)
     figures = draw(study)
     stills = {figure.name: figure.svg() for figure in figures}
-    head = facts(settings, read_manifest(places.prepared), study)
+    manifest, trained_by = read_manifest(places.prepared), read_environments(places)
+    head = facts(settings, manifest, study, trained_by)
     lone = lone_runs(study.estimates, read_seconds(places))
     with folder_aside(places.report) as folder:
         _write(folder, {"index.html": page(study.estimates, figures, stills, head, lone)})
@@ -37,7 +39,7 @@ def report(settings: Settings, places: Places) -> None:
 
 
 def _study(settings: Settings, places: Places) -> Study:
-    estimates = read_estimates(json.loads(places.estimates.read_bytes()))
+    estimates = read_estimates_file(places, read_estimates)
     return gather(estimates, read_tables(places), settings.sweep.learning_rates)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 
+from pipeline.environments import environments
 from pipeline.estimates import Tables
 from pipeline.study.places import Places
 from pipeline.study.table_file import read_table
 
-__all__ = ["read_seconds", "read_tables"]
+__all__ = ["read_environments", "read_seconds", "read_tables"]
 
 
 def read_tables(places: Places) -> Tables:
@@ -28,3 +31,9 @@ def read_tables(places: Places) -> Tables:
 def read_seconds(places: Places) -> pd.DataFrame:
     """Seconds per step of a lone run, by cell; see `pipeline.study.seconds`."""
     return read_table(places.confirm / "seconds.parquet")
+
+
+def read_environments(places: Places) -> dict[str, int]:
+    """Races of sweep and confirm by what trained them; see `pipeline.environments`."""
+    races = (read_table(folder / "races.parquet") for folder in (places.sweep, places.confirm))
+    return environments(json.loads(text) for table in races for text in table["environment"])

@@ -65,8 +65,16 @@ def session(
 
     Yields:
         The session. Afterwards the engine is closed, and the mirror with a true status.
+
+    Raises:
+        ValueError: If the prepared data are damaged, or others than the settings name.
     """
     manifest = read_manifest(places.prepared)
+    if not manifest.made_from(settings.data):
+        raise ValueError(
+            f"{places.prepared} holds {manifest.dataset}, not prepared as data in the settings "
+            "says; run the same command again, or dvc repro where params.yaml was changed"
+        )
     load_prepared(places.prepared)  # verified here, where a damaged file stops the stage
     with locked(ledger_folder(), places.study):
         ledger = Ledger(ledger_folder(), warn=say)

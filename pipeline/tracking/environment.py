@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["IMPATIENT", "PATIENT", "QUIET", "apply", "during"]
+__all__ = ["CONNECT", "IMPATIENT", "PATIENT", "QUIET", "apply", "during"]
 
 QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # it reports usage to its makers otherwise
@@ -17,16 +17,20 @@ QUIET: Final = {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # errors are raised as well, and logged with 100 lines each
 }
 
+# Of PostgreSQL's drivers, Optuna's included; theirs is two minutes, or as long as TCP tries.
+CONNECT: Final = {"PGCONNECT_TIMEOUT": "5"}  # seconds
+
 # How long to wait for a server. MLflow's own 7 retries of 120 s could halt a sweep for a quarter
 # of an hour; a mistyped address should be told in seconds.
 PATIENT: Final = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
+    **CONNECT,
 }
 IMPATIENT: Final = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds
-    "PGCONNECT_TIMEOUT": "5",  # of PostgreSQL's drivers; theirs is two minutes
+    **CONNECT,
 }
 
 

@@ -141,11 +141,15 @@ class MlflowMirror:
         return set(fingerprints) - whole_races(self._children.values())
 
     def close(self, status: SessionStatus) -> None:
-        """Give the parents their last status, and delete children that an interrupt cut short."""
-        for key in [key for key, run in self._children.items() if not run.complete]:
-            self._delete(key)
-        for parent in self._parents.values():
-            self._store.end(parent, status)
+        """Give the parents their last status, and delete children that an interrupt cut short.
+
+        With little patience: the next session does what is left undone.
+        """
+        with environment.during(environment.IMPATIENT):
+            for key in [key for key, run in self._children.items() if not run.complete]:
+                self._delete(key)
+            for parent in self._parents.values():
+                self._store.end(parent, status)
 
     @property
     def _store(self) -> RunStore:

@@ -14,7 +14,7 @@ from pipeline.outcome import RaceResult
 from pipeline.runner import Runner
 from pipeline.trial import CohortPlan
 from pipeline.tune.asked import Asked
-from pipeline.tune.boxes import boxes_of
+from pipeline.tune.driver import ask, contested
 from pipeline.tune.progress import Told
 from pipeline.tune.races import Races
 from pipeline.tune.rungs import Rungs
@@ -83,21 +83,24 @@ class Search:
         """Search until the limits are met.
 
         Trials that ended after a killed driver's last word are found in the ledger; what was
-        running then is queued again, and so it is when this call is interrupted.
+        running then is queued again, and so it is when this call is interrupted. A ValueError says
+        that another process ended a trial of this one's.
 
         Args:
             limits: When to end.
         """
-        self._settle()
-        self._mirror_again()
-        done, deadline = len(finished(self._study)), time.monotonic() + limits.seconds
-        try:
-            done = self._fill(limits, done, deadline)
-            for event in self._runner.engine.events():
-                done = self._fill(limits, done + self._hear(event), deadline)
-        except BaseException:  # Ctrl-C and SIGTERM included
+        with contested(self._study.study_name):
             self._settle()
-            raise
+            self._mirror_again()
+            done, deadline = len(finished(self._study)), time.monotonic() + limits.seconds
+            try:
+                done = self._fill(limits, done, deadline)
+                for event in self._runner.engine.events():
+                    done = self._fill(limits, done + self._hear(event), deadline)
+            except BaseException:  # Ctrl-C and SIGTERM included
+                self._settle()
+                raise
+        self._runner.refill((), at_once=True)  # what a mirror that was lost lacks of this session
 
     def _fill(self, limits: Limits, done: int, deadline: float) -> int:
         """Ask for trials while there is room; some need no training, and are done at once."""
@@ -114,7 +117,7 @@ class Search:
         with warnings.catch_warnings():
             # The start of a study may lie outside of boxes that were narrowed since: drawn anew.
             warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range")
-            trial = self._study.ask(boxes_of(self._question))
+            trial = ask(self._study, self._question)
         plans = self._plans(trial.params)
         asked = Asked(trial, plans, self._rungs)
         self._asked += 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.tune.database import check, missing, opening
+from pipeline.tune.driver import ContestedError, abandoned, contested
 from pipeline.tune.question import Question
 
 if TYPE_CHECKING:
@@ -132,6 +134,8 @@ def proposed(trial: FrozenTrial) -> bool:
 def settle(study: Study, told: Callable[[FrozenTrial], bool]) -> int:
     """Put trials in order that run nowhere: a killed driver leaves them RUNNING for ever.
 
+    Those of a driver that may live are left alone. Another process may be settling too.
+
     Args:
         study: Whose trials.
         told: Tells Optuna a trial's values if the ledger has them; says whether it did.
@@ -144,12 +148,15 @@ def settle(study: Study, told: Callable[[FrozenTrial], bool]) -> int:
 
     given_up = 0
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if proposed(trial) and told(trial):
+        if not abandoned(trial):
             continue
-        study.tell(trial.number, state=TrialState.FAIL)
-        if proposed(trial):
-            study.enqueue_trial(trial.params)
-            given_up += 1
+        with suppress(ContestedError), contested(study.study_name):
+            if proposed(trial) and told(trial):
+                continue
+            study.tell(trial.number, state=TrialState.FAIL)
+            if proposed(trial):
+                study.enqueue_trial(trial.params)
+                given_up += 1
     return given_up
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 
-from pipeline.engines import birth, process
+from pipeline.engines import birth, process, worker
 from pipeline.engines.inline import InlineEngine
 from pipeline.engines.local import LocalEngine
 from pipeline.events import Engine, Evaluated, Event, Finished, Started, Stopped
@@ -29,7 +29,7 @@ from pipeline.machine import has_nvidia_driver
 from pipeline.outcome import Ended, RaceResult
 from pipeline.trial import CohortPlan, Recipe
 from tests.pipeline.conftest import ROOT, MakeRace
-from tests.pipeline.networks import lives_of, orphan_of
+from tests.pipeline.networks import ORPHANS_SECONDS, lives_of, orphan_of
 
 MakeEngine = Callable[[], Engine]
 
@@ -246,6 +246,37 @@ def test_a_death_is_noticed_while_a_process_that_the_worker_forked_lives(
     engine.close()
     assert [event for event in events if isinstance(event, Started)] == [Started(plan)] * 2
     assert [r.ended for r in finished(events)[race.fingerprint].results] == [Ended.EXHAUSTED] * 2
+    assert psutil.Process(int(orphan.read_text())).status() != psutil.STATUS_ZOMBIE
+
+
+def cut_short(line: connection.Connection, folder: Path, seconds: float, driver: int) -> None:
+    """A worker: the first dies amid a message, and leaves a process behind that it forked."""
+    orphan, send = orphan_of(driver), line.send
+
+    def half(event: Event) -> None:
+        if orphan.exists():
+            send(event)
+            return
+        if not (child := os.fork()):
+            time.sleep(ORPHANS_SECONDS)
+            os._exit(0)
+        orphan.write_text(str(child))
+        os.write(line.fileno(), (1000).to_bytes(4, "big") + b"half")
+        os._exit(9)
+
+    line.send = half  # pyright: ignore[reportAttributeAccessIssue]
+    worker.work(line, folder, seconds, driver)
+
+
+def test_a_death_amid_a_message_is_noticed_while_a_process_that_the_worker_forked_lives(
+    orphan: Path, prepared_folder: Path, plans: list[CohortPlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "work", cut_short)
+    engine = LocalEngine(1, prepared_folder)
+    events = list(engine.run(plans[:1]))
+    engine.close()
+    assert [event for event in events if isinstance(event, Started)] == [Started(plans[0])] * 2
+    assert len(finished(events)) == 1
     assert psutil.Process(int(orphan.read_text())).status() != psutil.STATUS_ZOMBIE
 
 

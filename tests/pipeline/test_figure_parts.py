@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.figures import Figure, read_estimates
+from pipeline.figures import Figure
 from pipeline.figures.axes import log_domain, log_ticks
 from pipeline.figures.palette import model_colour, model_shape
 from pipeline.intervals import Interval
@@ -63,11 +63,6 @@ def test_numbers_keep_three_digits_and_never_an_exponent(value: float) -> None:
 
 def test_percent() -> None:
     assert percent(0.0421) == "4.2\u00a0%"
-
-
-def test_another_schema_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"schema 1 .* run the analyse stage again"):
-        read_estimates({"schema": 1})
 
 
 def test_a_figure_needs_either_a_chart_or_a_reason() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -33,13 +36,24 @@ STAGE = """
 """
 
 
-def start(folder: Path, work: str, shell: bool = False) -> subprocess.Popen[str]:
+def heed_hangups() -> None:
+    """As a terminal has it, wherever the tests run (under nohup, say)."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def start(
+    folder: Path,
+    work: str,
+    shell: bool = False,
+    before: Callable[[], object] = heed_hangups,
+    errors: int = subprocess.PIPE,
+) -> subprocess.Popen[str]:
     (folder / "stage.py").write_text(textwrap.dedent(STAGE.format(work=work)))
     command = [sys.executable, "stage.py"]
     if shell:  # a shell that stays between the command and the stage, as dvc's may
         command = ["sh", "-c", f"{sys.executable} stage.py; exit $?"]
     return subprocess.Popen(
-        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=errors, preexec_fn=before,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
@@ -49,7 +63,9 @@ def wait_for(process: subprocess.Popen[str]) -> None:
     assert process.stdout.readline() == "at work\n"
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_stopped_stage_says_how_to_go_on_and_fails(
     number: int, status: int, tmp_path: Path
 ) -> None:
@@ -61,6 +77,42 @@ def test_a_stopped_stage_says_how_to_go_on_and_fails(
     assert said == (
         "stopped. What was trained is in the ledger; the same command goes on from there.\n"
     )
+
+
+def test_a_stage_under_nohup_goes_on_when_the_terminal_is_closed(tmp_path: Path) -> None:
+    ignored = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    process = start(tmp_path, "time.sleep(60)", before=ignored)
+    wait_for(process)
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+
+
+def test_a_stage_whose_terminal_is_closed_unwinds_although_nobody_can_be_told(
+    tmp_path: Path,
+) -> None:
+    """What it has to say meanwhile (progress, warnings) would be an error each: EIO."""
+
+    def lead() -> None:
+        os.setsid()
+        fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+        heed_hangups()
+
+    terminal, theirs = os.openpty()
+    tries = "try: print(0, flush=True); time.sleep(60)"
+    tells = "finally: print(1, file=sys.stderr); print(2)"
+    process = start(tmp_path, f"exec('{tries}\\n{tells}')", before=lead, errors=theirs)
+    os.close(theirs)
+    wait_for(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "0\n"
+    os.close(terminal)
+    told, _ = process.communicate(timeout=30)
+    assert process.returncode == 129
+    assert told == "2\n"
 
 
 def test_bad_input_ends_in_a_message_and_status_2(tmp_path: Path) -> None:
@@ -163,7 +215,12 @@ def test_a_full_disk_is_named_by_the_lock_that_does_not_fit(
 
 
 @pytest.mark.parametrize(
-    "work", ["raise OSError(9, 'Bad file descriptor')", "raise ConnectionError('gone')"]
+    "work",
+    [
+        "raise OSError(9, 'Bad file descriptor')",
+        "raise ConnectionError('gone')",
+        "raise OSError(38, 'Function not implemented')",  # of no lock
+    ],
 )
 def test_an_os_error_about_no_file_keeps_its_traceback(work: str, tmp_path: Path) -> None:
     process = start(tmp_path, work)

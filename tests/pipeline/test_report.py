@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from models.shape import Task
@@ -41,6 +42,11 @@ MANIFEST = Manifest(
 )
 
 
+RACES = pd.DataFrame({"environment": [json.dumps({"torch": "2.14.1", "device": "x86_64"})]})
+VERSIONS = {"2.14.1": 30, "2.15.0": 1}
+TRAINED = {"torch 2.14.1, x86_64, AVX512, 1 thread": 30}
+
+
 class Page(HTMLParser):
     """What the tests ask of a page: its elements, and the text inside each kind."""
 
@@ -70,7 +76,7 @@ class Page(HTMLParser):
 def html_of(study: Study, settings: Settings, *, still: str | None = None) -> str:
     figures = draw(study)
     stills = {figure.name: still or figure.svg() for figure in figures}
-    head, lone = facts(settings, MANIFEST, study), lone_runs(study.estimates, SECONDS)
+    head, lone = facts(settings, MANIFEST, study, TRAINED), lone_runs(study.estimates, SECONDS)
     return page(study.estimates, figures, stills, head, lone)
 
 
@@ -170,12 +176,24 @@ def test_replicates_are_told_where_they_are_trained(
     sweep = settings.sweep.model_copy(update={"search": search, "replicates": 3})
     changed = settings.model_copy(update={"sweep": sweep})
     fresh = f"{settings.confirm.replicates} fresh ones in confirm"
-    assert facts(changed, MANIFEST, study)["Replicates"] == said + fresh
+    assert facts(changed, MANIFEST, study, TRAINED)["Replicates"] == said + fresh
+
+
+def test_page_says_what_trained_and_how_many_races_each_of_several(
+    study: Study, settings: Settings
+) -> None:
+    several = {f"torch {torch}, x86_64, AVX2, 1 thread": n for torch, n in VERSIONS.items()}
+    one, both = (facts(settings, MANIFEST, study, by)["Trained by"] for by in (TRAINED, several))
+    assert one == next(iter(TRAINED))
+    assert both == (
+        "torch 2.14.1, x86_64, AVX2, 1 thread (30 races); "
+        "torch 2.15.0, x86_64, AVX2, 1 thread (1 race)"
+    )
 
 
 def test_digest_of_settings_is_of_what_numbers_depend_on(study: Study, settings: Settings) -> None:
     def digest(changed: Settings) -> str:
-        return facts(changed, MANIFEST, study)["Digests"]
+        return facts(changed, MANIFEST, study, TRAINED)["Digests"]
 
     tracking = settings.tracking.model_copy(update={"mlflow": False})
     training = settings.training.model_copy(update={"seed": 1})
@@ -205,7 +223,12 @@ def test_stage_writes_everything_twice_the_same(
     for folder, tables_of in (
         (
             "sweep",
-            {"trials": made.sweep_trials, "curves": made.sweep_curves, "cells": made.sweep_cells},
+            {
+                "trials": made.sweep_trials,
+                "curves": made.sweep_curves,
+                "cells": made.sweep_cells,
+                "races": RACES,
+            },
         ),
         (
             "confirm",
@@ -214,6 +237,7 @@ def test_stage_writes_everything_twice_the_same(
                 "curves": made.confirm_curves,
                 "assignments": made.assignments,
                 "seconds": SECONDS,
+                "races": RACES,
             },
         ),
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -246,6 +246,22 @@ def test_failures_are_told_kept_and_tried_again(
     assert set(runs["status"]) == {"FAILED"}
 
 
+def test_a_ledger_that_several_versions_filled_is_told(
+    design: Design, ledger: Ledger, prepared: Prepared, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    runner = Runner("sweep", ledger, Counting(prepared), (), 36, said.append)
+    first, *others = runner.run(design.grid())
+    assert not any("round differently" in line for line in said)
+    grown = Ledger(tmp_path / "grown", said.append)
+    for result in (replace(first, environment=first.environment | {"torch": "2.13.0"}), *others):
+        grown.write(result)
+    assert len(replace(runner, ledger=grown).run(design.grid())) == len(others) + 1
+    (warning,) = [line for line in said if "round differently" in line]
+    assert f"({len(others)} races); torch 2.13.0, " in warning
+    assert "(1 race)" in warning
+
+
 def test_a_race_that_fails_when_trained_for_probes_keeps_its_curves(
     design: Design, ledger: Ledger, prepared: Prepared
 ) -> None:
@@ -301,10 +317,64 @@ def test_training_goes_on_when_mlflow_is_lost_and_gives_the_same_numbers(
     engine = Counting(prepared)
     results = Runner("sweep", ledger, engine, (Lost(),), 36, said.append).run(design.grid())
     assert sum(engine.trained.values()) == sum(len(r.results) for r in results) == 18
-    assert any(line.startswith("warning: tracking.uri is 'http://127.0.0.1:9'") for line in said)
+    (warning,) = [line for line in said if "tracking.uri" in line]  # not one a cohort
+    assert warning.startswith("warning: tracking.uri is 'http://127.0.0.1:9'")
     tracked = session(Ledger(tmp_path / "other", pytest.fail), Counting(prepared), uri, design)
     for table in (trials_table, curves_table):
         pd.testing.assert_frame_equal(table(results), table(tracked), check_exact=True)
+
+
+class Flickering(NullMirror):
+    """Away at its first race, and back at once."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def settled(self, fingerprints: Iterable[str]) -> bool:
+        return False
+
+    def write(self, result: RaceResult) -> None:
+        self.asked.append(result.race.fingerprint)
+        if len(self.asked) == 1:
+            raise TrackingError("http://127.0.0.1:9", "no answer")
+
+    def missing(self, fingerprints: Iterable[str]) -> set[str]:
+        self.asked.append("missing")
+        return set(fingerprints) - set(self.asked[1:])
+
+
+@pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.tracking.guarded.time.monotonic", lambda: 1000.0)
+
+
+@pytest.mark.usefixtures("stopped_clock")
+def test_a_lost_mirror_is_left_alone_until_all_is_trained_and_lacks_nothing_then(
+    design: Design, ledger: Ledger, prepared: Prepared
+) -> None:
+    mirror = Flickering()
+    runner = Runner("sweep", ledger, Counting(prepared), (mirror,), 36, lambda _: None)
+    names = sorted(result.race.fingerprint for result in runner.run(design.grid()))
+    first, then, *others = mirror.asked
+    assert first in names
+    assert then == "missing"
+    assert sorted(others) == names
+
+
+@pytest.mark.usefixtures("stopped_clock")
+def test_what_is_recorded_one_by_one_asks_a_lost_mirror_once(
+    design: Design, ledger: Ledger, prepared: Prepared, tmp_path: Path
+) -> None:
+    results = untracked(Ledger(tmp_path / "other", pytest.fail), Counting(prepared), design)
+    mirror, said = Flickering(), list[str]()
+    runner = Runner("tune", ledger, Counting(prepared), (mirror,), 36, said.append)
+    for result in results:
+        runner.record([result])
+        runner.refill([result])
+    assert len(mirror.asked) == len(said) == 1
+    assert all(ledger.read(result.race.fingerprint) for result in results)
+    runner.refill([], at_once=True)
+    assert sorted(mirror.asked[2:]) == sorted(result.race.fingerprint for result in results)
 
 
 def test_a_race_whose_weights_are_missing_is_trained_again(

@@ -9,17 +9,23 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from types import ModuleType
 
 import pytest
 from PIL import Image
 
 from pipeline.manifest import Manifest, read_manifest
 from pipeline.settings import DataSettings
+from pipeline.stages import download as download_stage
+from pipeline.stages import prepare as prepare_stage
+from pipeline.study import data_lock as locking
 from pipeline.study import guard, preparation
+from pipeline.study.data_lock import data_lock
 from pipeline.study.download import download
 from pipeline.study.places import PREPARED, ledger_folder
-from pipeline.study.preparation import ensure_prepared, prepared_folder
+from pipeline.study.preparation import dvc_folder, ensure_prepared, prepared_folder
 from pipeline.study.prepare import prepare
+from tests.pipeline.conftest import ROOT
 from tests.pipeline.datasets.miniatures import image_folder
 
 
@@ -201,7 +207,7 @@ def prepared_at_once(
         real(data, raw)
 
     monkeypatch.setattr(preparation, "download", slow)
-    monkeypatch.setattr(preparation, "say", lambda _: waiting.set(), raising=False)
+    monkeypatch.setattr(locking, "say", lambda _: waiting.set())
     with ThreadPoolExecutor(2) as commands:
         one = commands.submit(ensure_prepared, first)
         assert downloading.wait(30)
@@ -230,3 +236,37 @@ def test_other_data_prepared_meanwhile_are_not_taken(
         failed.result()
     assert ensure_prepared(other).made_from(other)
     assert prepared_folder(data) == PREPARED
+
+
+@pytest.mark.parametrize(
+    ("stage", "verb"), [(download_stage, "download"), (prepare_stage, "prepare")]
+)
+def test_dvcs_stages_wait_until_a_command_has_prepared(
+    stage: ModuleType, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both would fill, and clear, the same folder."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    waiting, worked = Event(), Event()
+    monkeypatch.setattr(stage, verb, lambda _: worked.set())
+    monkeypatch.setattr(locking, "say", lambda _: waiting.set())
+    with ThreadPoolExecutor(1) as other:
+        with data_lock():
+            ended = other.submit(stage.main.__wrapped__)
+            assert waiting.wait(30)
+            assert not worked.is_set()
+        ended.result()
+    assert worked.is_set()
+
+
+def test_dvcs_folder_is_told_to_be_damaged_unless_its_data_are_elsewhere(
+    data: DataSettings,
+) -> None:
+    other = changed(data, split_seed=1)
+    assert dvc_folder(data) == PREPARED
+    assert dvc_folder(other) == prepared_folder(other) != PREPARED
+    (PREPARED / "manifest.json").write_text("{")
+    assert dvc_folder(data) == dvc_folder(other) == PREPARED
+    ensure_prepared(other)
+    assert dvc_folder(data) == PREPARED
+    assert dvc_folder(other) == prepared_folder(other) != PREPARED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +31,7 @@ def plan(
     from pipeline.study.cost import cost
     from pipeline.study.guard import say
     from pipeline.study.places import PARAMS
-    from pipeline.study.preparation import ensure_prepared
+    from pipeline.study.preparation import ensure_prepared, prepared_folder
     from pipeline.study.survey import survey
     from pipeline.study.wording import cost_lines
 
@@ -38,6 +39,8 @@ def plan(
     as_it_is = not changes and (params is None or (params == PARAMS and name in {None, DVC}))
     found = entry(name or DVC) if as_it_is else given.chosen(name, params, changes)
     ensure_prepared(found.settings.data)
+    places = replace(found.places, prepared=prepared_folder(found.settings.data))
+    found = replace(found, places=places)  # if DVC's folder is damaged, they are elsewhere only now
     seen = survey(found, say)
     left: dict[str, Any] = {"study": found.name, **cost(found, seen)}
     if timed and left["most"]["trials"]:

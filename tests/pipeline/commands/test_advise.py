@@ -101,6 +101,31 @@ def test_bad_input_ends_with_status_two(
     assert complaint in said
 
 
+@pytest.mark.parametrize("content", ["", '{"schema": 1}', '{"schema": 2}'])
+def test_damaged_estimates_end_with_status_two(
+    content: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "results" / "estimates.json").write_text(content)
+    status, _, said = ask("--model", "mlp", capsys=capsys)
+    assert status == 2
+    assert said.startswith("error: results/estimates.json ")
+    assert said.endswith("; remove it, then run dvc repro or dvc pull\n")
+
+
+@pytest.mark.parametrize("changes", [{"dataset": "fashion_mnist"}, {"train_examples": 52500}])
+def test_estimates_of_other_data_than_are_prepared_have_no_seconds(
+    changes: dict[str, Any],
+    document: dict[str, Any],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (folder / "results" / "estimates.json").write_text(json.dumps(document | changes))
+    _, said, _ = ask("--model", "conv", "--json", capsys=capsys)
+    found = json.loads(said)
+    assert (found["machine"], found["fastest"]) == (None, None)
+    assert found["fewest_examples"] is not None
+
+
 def test_a_study_that_is_not_analysed_yet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "results" / "estimates.json").unlink()
     status, _, said = ask("--model", "mlp", capsys=capsys)

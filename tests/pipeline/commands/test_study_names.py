@@ -76,7 +76,9 @@ def test_only_a_run_that_trains_changes_what_a_name_means(
     monkeypatch.setattr(guard, "_LOCK_SECONDS", 0.0)
     monkeypatch.setattr(running, "pilot", begun)
     monkeypatch.setattr(running, "session", lambda *_: nullcontext())
-    for rest in ("ensure_prepared", "sweep", "confirm", "analyse", "report", "publish"):
+    for data in ("ensure_prepared", "read_manifest"):
+        monkeypatch.setattr(running, data, lambda _: SimpleNamespace(digest="the same"))
+    for rest in ("sweep", "confirm", "analyse", "report", "publish"):
         monkeypatch.setattr(running, rest, lambda *_: None)
     before = entry("mine").settings.sweep.replicates
     assert before != 5

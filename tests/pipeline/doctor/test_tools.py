@@ -223,6 +223,9 @@ def test_prepared_data_whole_damaged_and_of_another_set(
     data = settings.data.model_copy(update={"dataset": "mnist"})
     other = settings.model_copy(update={"data": data})
     assert study.prepared(prepared_folder, other).level == "warning"
+    data = settings.data.model_copy(update={"split_seed": settings.data.split_seed + 1})
+    split = study.prepared(prepared_folder, settings.model_copy(update={"data": data}))
+    assert (split.level, "another part or split" in split.message) == ("warning", True)
 
 
 def test_an_examination_of_an_empty_folder_tells_and_changes_nothing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,9 @@ import pytest
 
 from pipeline.events import Evaluated
 from pipeline.outcome import Ended, RaceResult, Row
-from pipeline.tracking import Guarded, MlflowMirror, NullMirror, TrackingError
-from pipeline.tracking.store import RunStore
+from pipeline.tracking import MlflowMirror
 from pipeline.trial import CohortPlan
-from tests.pipeline.mirrored import history, keys, mirror, opened, race_result, runs
+from tests.pipeline.mirrored import history, keys, opened, race_result, runs
 
 pytestmark = pytest.mark.usefixtures("writer")
 CURVES = ("validation_loss", "validation_error", "train_loss")
@@ -199,80 +198,3 @@ class TestMachine:
         for parent in runs(uri, "parent"):
             assert parent.data.metrics["system/cpu_utilization_percentage"] >= 0
             assert parent.data.metrics["system/system_memory_usage_megabytes"] > 0
-
-
-class TestGuarded:
-    class Lost(NullMirror):
-        """Nobody is there."""
-
-        tries = 0
-
-        def follow(self, evaluated: Evaluated) -> None:
-            self.tries += 1
-            raise TrackingError("http://127.0.0.1:9", "no answer")
-
-        def write(self, result: RaceResult) -> None:
-            self.tries += 1
-            raise TrackingError("http://127.0.0.1:9", "no answer")
-
-    def test_a_lost_mirror_is_followed_no_more_and_still_written_to(self) -> None:
-        said: list[str] = []
-        lost, result = self.Lost(), race_result()
-        guarded = Guarded(lost, said.append)
-        for _ in range(3):  # each try may take a minute
-            guarded.follow(told(result))
-        assert (lost.tries, len(said)) == (1, 1)
-        guarded.write([result])
-        assert (lost.tries, len(said)) == (2, 2)
-        assert all(line.startswith("warning: tracking.uri is") for line in said)
-
-    def test_one_that_cannot_be_opened_is_told_and_tried_again(self) -> None:
-        class Away(NullMirror):
-            there = False
-            shown = 0
-
-            def settled(self, fingerprints: object) -> bool:
-                return False
-
-            def open(self) -> None:
-                if not self.there:
-                    raise TrackingError("http://127.0.0.1:9", "no answer")
-
-            def missing(self, fingerprints: Iterable[str]) -> set[str]:
-                return set(fingerprints)
-
-            def write(self, result: RaceResult) -> None:
-                self.shown += 1
-
-        said: list[str] = []
-        away = Away()
-        assert not Guarded(away, said.append).refill([race_result()])
-        assert (len(said), away.shown) == (1, 0)
-        assert said[0].startswith("warning: tracking.uri is")
-        away.there = True
-        assert Guarded(away, pytest.fail).refill([race_result()])
-        assert away.shown == 1
-
-    def test_one_that_was_lost_half_open_is_opened_anew(
-        self, uri: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        create, asked = RunStore.create_parent, []
-
-        def lost_at_the_second(*arguments: Any) -> str:
-            asked.append(arguments)
-            if len(asked) == 2:
-                raise TrackingError(uri, "no answer")
-            return create(*arguments)
-
-        monkeypatch.setattr(RunStore, "create_parent", lost_at_the_second)
-        half = mirror(uri)
-        said: list[str] = []
-        assert not Guarded(half, said.append).refill([race_result()])
-        assert Guarded(half, pytest.fail).refill([race_result()])
-        assert len(runs(uri)) == 3
-        assert len(runs(uri, "parent")) == 2
-
-    def test_is_a_mirror_of_mlflow_too(self, uri: str) -> None:
-        mirror: MlflowMirror = opened(uri)
-        Guarded(mirror, pytest.fail).refill([race_result()])
-        assert len(runs(uri)) == 3

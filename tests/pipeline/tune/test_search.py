@@ -155,15 +155,15 @@ def test_a_killed_search_loses_no_finished_trial(
 
 
 class Mirror(NullMirror):
-    """Remembers what it was shown, and refuses once."""
+    """Remembers what it was shown, and refuses as often as it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusals: int) -> None:
         self.shown: list[str] = []
-        self.gone = True
+        self.refusals = refusals
 
     def write(self, result: RaceResult) -> None:
-        if self.gone:
-            self.gone = False
+        if self.refusals:
+            self.refusals -= 1
             raise TrackingError("http://mlflow", "gone")
         self.shown.append(result.race.fingerprint)
 
@@ -174,15 +174,17 @@ class Mirror(NullMirror):
         return set(fingerprints) - set(self.shown)
 
 
-def test_what_mlflow_lacks_of_earlier_calls_is_mirrored(
-    question: Question, storage: str, open_session: Open
+@pytest.mark.parametrize(("refusals", "first"), [(1, 4), (2, 0)])
+def test_what_a_lost_mlflow_lacks_is_mirrored_at_the_end_or_by_the_next_call(
+    refusals: int, first: int, question: Question, storage: str, open_session: Open
 ) -> None:
+    """In between it is left alone: it refuses at a trial's end, and at the end of the session."""
     opened = open_session(engine := FormulaEngine())
-    mirror = Mirror()
-    opened = replace(opened, runner=replace(opened.runner, mirrors=(mirror,)))
-    run(opened, question, storage, 4)
-    assert len(mirror.shown) == 3
-    run(opened, question, storage, 4)
+    mirror = Mirror(refusals)
+    for shown in (first, 4):
+        fresh = replace(opened, runner=replace(opened.runner, mirrors=(mirror,)))
+        run(fresh, question, storage, 4)
+        assert len(mirror.shown) == shown
     assert len(engine.trained) == len(set(mirror.shown)) == len(mirror.shown) == 4
 
 
