@@ -12,12 +12,14 @@ def environments(recorded: Iterable[Mapping[str, str]]) -> dict[str, int]:
     """Count races by what trained them, in words.
 
     Args:
-        recorded: Of every race, as its ledger file keeps it (`pipeline.outcome.RaceResult`).
+        recorded: Of every race, as its ledger file keeps it (`pipeline.outcome.RaceResult`); empty
+            where no worker lived to tell, which counts as nothing.
 
     Returns:
         Races by environment, those with most first.
     """
-    return dict(sorted(Counter(map(_words, recorded)).items(), key=lambda item: (-item[1], item)))
+    counted = Counter(_words(environment) for environment in recorded if environment)
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item)))
 
 
 def mixed(found: Mapping[str, int]) -> str:

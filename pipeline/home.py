@@ -28,4 +28,5 @@ def _project(root: Path, inside: tuple[str, ...]) -> Path:
     """The folder of a repository that one in a workspace is a copy of."""
     below = inside[2:] if inside[:1] == ("standalone",) else inside[1:]
     project = root.joinpath(*below)
-    return project if project.is_dir() else root  # the project's own .dvc: it is the root
+    # Else the .dvc is the project's own, in a folder of the repository: it is the root.
+    return project if (project / "dvc.yaml").is_file() else root

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HyperbolaFit", "Widening", "best_hyperbola"]
 
+_FARTHEST: Final = 300.0  # log of the ratio of a limit to its estimate, beyond which floats end
 _FLOOR: Final = 1e-6  # of the spread, in log steps or relative to the steps
 
 
@@ -51,7 +52,7 @@ class Widening:
         if not total:
             return 1.0
         dof = total**2 / (own**2 / self.dof + self.common.variance**2 / self.common.dof)
-        return math.exp(t_quantile(self.confidence, dof) * math.sqrt(total))
+        return math.exp(min(t_quantile(self.confidence, dof) * math.sqrt(total), _FARTHEST))
 
 
 @dataclass(frozen=True)

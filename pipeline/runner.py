@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pipeline.environments import environments, mixed
 from pipeline.events import Engine, Evaluated, Event, Finished, Started
 from pipeline.grouping import cohorts
 from pipeline.ledger import Ledger
@@ -74,7 +73,6 @@ class Runner:
         self._warn_of_failures(results)
         self._warn_of_probes(results)
         self._warn_of_what_is_missing(results, keep, probed)
-        self._warn_of_environments(results)
         return results
 
     def open(self) -> None:
@@ -185,15 +183,6 @@ class Runner:
             self.say(
                 f"warning: {len(lacking)} races could not be trained again for their probes or "
                 f"weights ({', '.join(sorted(cells))}); their curves stay. {self._again}"
-            )
-
-    def _warn_of_environments(self, results: Sequence[RaceResult]) -> None:
-        """Of a ledger that grew under several: what differs between its cells may be theirs."""
-        if several := mixed(environments(result.environment for result in results)):
-            self.say(
-                f"warning: the races of {self.stage} were trained by versions or hardware that "
-                f"round differently: {several}. To have all from one, move ledger/ away and run "
-                "the stage again (with DVC: dvc repro --force)"
             )
 
     @property

@@ -30,7 +30,7 @@ def facts(
         settings: Of the study.
         manifest: Of its data.
         study: What was found.
-        trained_by: Races by versions and hardware, at least one.
+        trained_by: Races by versions and hardware.
 
     Returns:
         Descriptions by term, in the order of the page.
@@ -51,7 +51,7 @@ def facts(
         f"{settings.confirm.replicates} fresh ones in confirm",
         "Trials": f"{len(study.sweep):,} in the sweep",
         "Reference batch size": f"{estimates.reference_batch_size:,}",
-        "Trained by": mixed(trained_by) or next(iter(trained_by)),
+        "Trained by": mixed(trained_by) or next(iter(trained_by), "unknown"),
         "Digests": f"settings {_digest(settings)}, data {manifest.digest[:_DIGITS]}",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from pipeline.settings import MAX_REPLICATES, ProbeSettings, Settings
 from pipeline.study.guard import say
 from pipeline.study.places import ledger_folder
 from pipeline.study.seconds import seconds_table
-from pipeline.study.session import Session, write_tables
+from pipeline.study.session import Session, tell_mixed, write_tables
 from pipeline.study.table_file import read_table
 from pipeline.tables import assignments_table, cells_table, curves_table, trials_table
 from pipeline.trial import Cell, Hyperparameters
@@ -71,6 +72,8 @@ def confirm(opened: Session) -> None:
         },
         _weights(opened.runner.ledger, keep),
     )
+    swept = read_table(opened.places.sweep / "races.parquet")["environment"]
+    tell_mixed([*map(json.loads, swept), *(result.environment for result in results)])
 
 
 def to_keep(assignments: Sequence[Assignment]) -> frozenset[str]:

@@ -101,11 +101,10 @@ def orderly(afterwards: str = _GOES_ON) -> Generator[None]:
     Yields:
         Nothing; what is inside unwinds before the end.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    if before[signal.SIGHUP] is signal.SIG_IGN:
-        del before[signal.SIGHUP]
-    for number in before:
-        signal.signal(number, _stop)
+    heard = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        heard.append(signal.SIGHUP)
+    before = {number: signal.signal(number, _stop) for number in heard}
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -113,7 +112,8 @@ def orderly(afterwards: str = _GOES_ON) -> Generator[None]:
         sys.exit(stop.status if isinstance(stop, _StoppedError) else ExitStatus.INTERRUPTED)
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is _stop:  # else the terminal is gone, and stays unheard
+                signal.signal(number, handler)
 
 
 def unheard() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,6 +19,7 @@ from pipeline.batch_sizes import resolved_batch_sizes
 from pipeline.design import Design
 from pipeline.engines.local import LocalEngine
 from pipeline.engines.worker import QUIET_SECONDS
+from pipeline.environments import environments, mixed
 from pipeline.images import Manifest, load_prepared, read_manifest
 from pipeline.ledger import Ledger
 from pipeline.machine import device_of, workers_of
@@ -29,7 +30,7 @@ from pipeline.study.mirrors import mirrored
 from pipeline.study.places import Places, ledger_folder
 from pipeline.tracking.runs import Phase
 
-__all__ = ["Session", "design_of", "session", "write_tables"]
+__all__ = ["Session", "design_of", "session", "tell_mixed", "write_tables"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,20 @@ def session(
                 )
             finally:
                 engine.close()
+
+
+def tell_mixed(recorded: Iterable[Mapping[str, str]]) -> None:
+    """Warn of results that several versions or processors trained: what differs may be theirs.
+
+    Args:
+        recorded: What trained each race of the study so far.
+    """
+    if several := mixed(environments(recorded)):
+        say(
+            f"warning: the study's races were trained by versions or hardware that round "
+            f"differently: {several}. To have all from one, move ledger/ away and train again "
+            "(with DVC: dvc repro --force)"
+        )
 
 
 def write_tables(

@@ -12,7 +12,7 @@ from pipeline.studies.proposals import propose
 from pipeline.studies.samplers import require
 from pipeline.study.goals import GOALS
 from pipeline.study.places import ledger_folder
-from pipeline.study.session import Session, write_tables
+from pipeline.study.session import Session, tell_mixed, write_tables
 from pipeline.tables import cells_table, curves_table, trials_table
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def sweep(opened: Session, found: Pilot) -> None:
     if found.results:
         tables |= {f"pilot/{name}": table for name, table in _tables(found.results).items()}
     write_tables(opened.places.sweep, tables, documents={GOALS: found.document})
+    tell_mixed(result.environment for result in (*found.results, *results))
 
 
 def swept_tables(design: Design, results: Sequence[RaceResult]) -> dict[str, pd.DataFrame]:

@@ -102,6 +102,7 @@ class Guarded:
 
     def _pay(self) -> None:
         for name, result in list(self._owed.items()):
+            self._owed[name] = self._owed.pop(name)  # last: one that is refused must not bar others
             self._mirror.write(result)
             del self._owed[name]
             self._again = None

@@ -9,8 +9,9 @@ from pipeline.tune.question import Question
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.distributions import BaseDistribution
+    from optuna.trial import Trial
 
-__all__ = ["boxes_of", "check_boxes"]
+__all__ = ["boxes_of", "check_boxes", "suggest"]
 
 _UNBOUND: Final = frozenset({"valley", "random"})  # samplers that look at today's boxes alone
 
@@ -23,6 +24,12 @@ def boxes_of(question: Question) -> dict[str, BaseDistribution]:
         "batch_size": IntDistribution(*question.batch_sizes, log=True),
         "learning_rate": FloatDistribution(*question.learning_rates, log=True),
     }
+
+
+def suggest(trial: Trial, question: Question) -> None:
+    """Let a trial propose batch size and learning rate, in the boxes of `boxes_of`."""
+    trial.suggest_int("batch_size", *question.batch_sizes, log=True)
+    trial.suggest_float("learning_rate", *question.learning_rates, log=True)
 
 
 def check_boxes(study: Study, question: Question, sampler: str) -> None:

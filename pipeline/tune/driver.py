@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import psutil
 
-from pipeline.tune.boxes import boxes_of
+from pipeline.tune.boxes import suggest
 from pipeline.tune.question import Question
 
 if TYPE_CHECKING:
@@ -35,13 +37,15 @@ class ContestedError(ValueError):
 
 
 def signature(process: int | None = None) -> dict[str, str | int | float]:
-    """What tells a driver from all others: host, process id, and seconds of the epoch it began at.
+    """What tells a driver from all others: where it runs, its process id, and when it began.
+
+    Containers may share a host's name, and have processes of their own.
 
     Args:
         process: Its id; this one, if not given.
     """
     found = psutil.Process(process)
-    return {"host": platform.node(), "process": found.pid, "began": found.create_time()}
+    return {"host": _host(), "process": found.pid, "began": found.create_time()}
 
 
 def ask(study: Study, question: Question) -> Trial:
@@ -56,8 +60,7 @@ def ask(study: Study, question: Question) -> Trial:
     """
     trial = study.ask()
     trial.set_user_attr(DRIVER, signature())
-    for name, box in boxes_of(question).items():
-        trial._suggest(name, box)  # pyright: ignore[reportPrivateUsage]
+    suggest(trial, question)
     return trial
 
 
@@ -75,7 +78,7 @@ def abandoned(trial: FrozenTrial) -> bool:
     if not isinstance(signed, dict):
         return True
     driver = cast("dict[str, Any]", signed)
-    if driver.get("host") != platform.node():
+    if driver.get("host") != _host():
         return False
     return driver.get("process") == os.getpid() or not _lives(driver)
 
@@ -104,6 +107,16 @@ def contested(study: str) -> Generator[None]:
         if str(error).startswith("Cannot tell a "):  # for which Optuna has no error of its own
             raise ContestedError(_CONTESTED.format(study)) from error
         raise
+
+
+@cache
+def _host() -> str:
+    """The host's name and, on Linux, what its kernel calls this boot and this set of processes."""
+    known = [platform.node()]
+    with suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        known.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(known)
 
 
 def _lives(driver: dict[str, Any]) -> bool:

@@ -100,7 +100,7 @@ class Search:
             except BaseException:  # Ctrl-C and SIGTERM included
                 self._settle()
                 raise
-        self._runner.refill((), at_once=True)  # what a mirror that was lost lacks of this session
+        self._mirror_again(at_once=True)  # what one that was lost lacks of this session
 
     def _fill(self, limits: Limits, done: int, deadline: float) -> int:
         """Ask for trials while there is room; some need no training, and are done at once."""
@@ -193,15 +193,15 @@ class Search:
         if given_up:
             self._runner.say(f"tune: {given_up} trials were cut short; their settings are queued")
 
-    def _mirror_again(self) -> None:
-        """Mirror what the ledger has of earlier calls, and MLflow lacks."""
+    def _mirror_again(self, *, at_once: bool = False) -> None:
+        """Mirror what the ledger has of this study's trials, and MLflow lacks."""
         kept = [
             kept
             for trial in finished(self._study)
             for plan in self._plans(trial.params)
             if (kept := self._kept(plan)) is not None
         ]
-        self._runner.refill(kept)
+        self._runner.refill(kept, at_once=at_once)
 
     def _told_from_ledger(self, trial: FrozenTrial) -> bool:
         plans = self._plans(trial.params)

@@ -79,6 +79,16 @@ def test_a_stopped_stage_says_how_to_go_on_and_fails(
     )
 
 
+def test_a_closed_terminal_stays_unheard_to_the_end() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        with guard.orderly():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `unheard` does
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_stage_under_nohup_goes_on_when_the_terminal_is_closed(tmp_path: Path) -> None:
     ignored = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
     process = start(tmp_path, "time.sleep(60)", before=ignored)

@@ -246,22 +246,6 @@ def test_failures_are_told_kept_and_tried_again(
     assert set(runs["status"]) == {"FAILED"}
 
 
-def test_a_ledger_that_several_versions_filled_is_told(
-    design: Design, ledger: Ledger, prepared: Prepared, tmp_path: Path
-) -> None:
-    said: list[str] = []
-    runner = Runner("sweep", ledger, Counting(prepared), (), 36, said.append)
-    first, *others = runner.run(design.grid())
-    assert not any("round differently" in line for line in said)
-    grown = Ledger(tmp_path / "grown", said.append)
-    for result in (replace(first, environment=first.environment | {"torch": "2.13.0"}), *others):
-        grown.write(result)
-    assert len(replace(runner, ledger=grown).run(design.grid())) == len(others) + 1
-    (warning,) = [line for line in said if "round differently" in line]
-    assert f"({len(others)} races); torch 2.13.0, " in warning
-    assert "(1 race)" in warning
-
-
 def test_a_race_that_fails_when_trained_for_probes_keeps_its_curves(
     design: Design, ledger: Ledger, prepared: Prepared
 ) -> None:

@@ -142,6 +142,14 @@ def test_what_replicates_have_in_common_moves_levels_alone() -> None:
         assert math.log(other.high / other.low) > 2 * math.log(one.high / one.low)
 
 
+def test_limits_of_two_replicates_far_apart_stay_numbers() -> None:
+    table = planted(np.random.default_rng(3), 60.0, replicates=2)
+    table["steps"] *= np.where(table["replicate"] == 0, 1e3, 1.0)
+    found = trade_off(table, 0.9999)
+    for number in (found.s_min, found.e_min):
+        assert 0 < number.low < number.value < number.high < math.inf
+
+
 @pytest.mark.parametrize("fault", ["one is missing", "one fell short", "no labels", "one alone"])
 def test_where_blocks_are_not_whole_replicates_count_as_independent(fault: str) -> None:
     table = planted(np.random.default_rng(3), 60.0)

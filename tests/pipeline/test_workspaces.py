@@ -17,7 +17,8 @@ def test_a_project_in_a_folder_keeps_its_own_ledger(
 ) -> None:
     """Whether DVC was set up at the repository's root or, with --subdir, in the project."""
     project = tmp_path / "sub"
-    project.mkdir()
+    (project / "sub").mkdir(parents=True)  # a package named as the project is
+    (project / "dvc.yaml").touch()
     copy = tmp_path / dvc / ".dvc" / "tmp" / "exps" / workspace / "sub"
     copy.mkdir(parents=True)
     monkeypatch.chdir(copy)

@@ -28,6 +28,7 @@ class Server(NullMirror):
         self.takes = 13.0  # seconds, until it is given up
         self.tries = 0
         self.followed: list[str] = []
+        self.refused: set[str] = set()
         self.shown: dict[str, RaceResult] = {}
         self.manners: list[tuple[str | None, ...]] = []
 
@@ -43,6 +44,8 @@ class Server(NullMirror):
 
     def write(self, result: RaceResult) -> None:
         self._asked()
+        if result.race.fingerprint in self.refused:
+            raise TrackingError("http://127.0.0.1:9", "too large")
         self.shown[result.race.fingerprint] = result
 
     def missing(self, fingerprints: Iterable[str]) -> set[str]:
@@ -140,6 +143,18 @@ def test_what_it_missed_and_had_before_is_written_all_the_same(
     ledgers = replace(first, started_at=1.9e9)
     assert guarded.refill([ledgers], at_once=True)
     assert server.shown == {"a": ledgers}
+
+
+def test_a_race_that_is_refused_for_its_own_sake_bars_no_other(
+    server: Server, guarded: Guarded
+) -> None:
+    server.refused = {"f1"}
+    results = [race_result(name) for name in ("f1", "f2", "f3")]
+    assert not guarded.write(results)
+    for more in (["f4"], list[str]()):
+        server.now += 60
+        assert not guarded.write([race_result(name) for name in more])
+    assert set(server.shown) == {"f2", "f3", "f4"}
 
 
 def test_a_refill_may_be_tried_at_once_and_briefly(
