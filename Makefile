@@ -16,7 +16,7 @@ help: ## list the commands
 setup: $(READY) ## make the virtual environment from the lock file
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"batchscope needs Python 3.11 to 3.13, {sys.executable} is {v[0]}.{v[1]}; run make setup PYTHON=python3.11, say")'
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"batchscope needs Python 3.11 to 3.13, {sys.executable} is {v[0]}.{v[1]}; run make setup PYTHON=python3.12, say")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

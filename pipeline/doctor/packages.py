@@ -59,7 +59,7 @@ def python(
     return error(
         "python",
         f"{written} at {prefix}; batchscope needs {requires}",
-        "make the environment with another: make clean, then make setup PYTHON=python3.11, say",
+        "make the environment with another: make clean, then make setup PYTHON=python3.12, say",
     )
 
 
