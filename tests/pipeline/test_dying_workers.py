@@ -20,7 +20,7 @@ import pytest
 from pipeline.engines import birth, process
 from pipeline.engines.local import LocalEngine
 from pipeline.engines.worker import WORN_OUT, serve
-from pipeline.events import Evaluated, Finished, Started
+from pipeline.events import Evaluated, Event, Finished, Started
 from pipeline.machine import has_nvidia_driver
 from pipeline.outcome import Ended, RaceResult, broken_results
 from pipeline.trial import CohortPlan, Device, Recipe
@@ -148,19 +148,26 @@ class TestGpu:
         assert finished == len(plans)
 
 
+def orphaned(events: Iterator[Event]) -> tuple[BaseProcess, psutil.Process]:
+    """A suspended worker whose server was killed, as its driver and as the system sees it."""
+    while not isinstance(next(events), Evaluated):
+        pass
+    child = multiprocessing.active_children()[0]
+    worker = psutil.Process(child.pid)
+    server = worker.parent()
+    assert server is not None
+    worker.suspend()  # else it would hear at its next evaluation that the driver hung up
+    server.kill()
+    return child, worker
+
+
 class TestProcesses:
     @forked
     def test_a_worker_whose_server_died_does_not_compute_on(
         self, engine: LocalEngine, endless: CohortPlan
     ) -> None:
         events = engine.run([endless])
-        while not isinstance(next(events), Evaluated):
-            pass
-        worker = psutil.Process(multiprocessing.active_children()[0].pid)
-        server = worker.parent()
-        assert server is not None
-        worker.suspend()  # else it would hear at its next evaluation that the driver hung up
-        server.kill()
+        _, worker = orphaned(events)
         while not isinstance(next(events), Started):
             pass
         wait_for_end(worker)
@@ -170,14 +177,7 @@ class TestProcesses:
         self, engine: LocalEngine, endless: CohortPlan
     ) -> None:
         events = engine.run([endless])
-        while not isinstance(next(events), Evaluated):
-            pass
-        child = multiprocessing.active_children()[0]
-        worker = psutil.Process(child.pid)
-        server = worker.parent()
-        assert server is not None
-        worker.suspend()  # else it would hear at its next evaluation that the driver hung up
-        server.kill()
+        child, worker = orphaned(events)
         child.join()  # as far as multiprocessing knows
         assert child.exitcode == 255
         engine.close()
